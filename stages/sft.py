@@ -1,0 +1,29 @@
+"""One branch: a copy of the student, fine-tuned on the curated traces of one domain.
+
+Reads   models/student, data/sft/<domain>.parquet
+Writes  models/branches/<domain>, reports/training/<domain>, reports/cost/sft-<domain>.json
+Params  run, sft, domains.<domain>.sft
+Run     python -m stages.sft --domain math
+"""
+
+from pathlib import Path
+
+from stages.shared.errors import run
+from stages.shared.params import RunParams, read_params
+from stages.shared.training import TrainingParams, fine_tune
+
+
+def main(domain: str) -> None:
+    """Fine-tune one branch."""
+    fine_tune(
+        name=f"sft-{domain}",
+        datasets=[Path(f"data/sft/{domain}.parquet")],
+        params=read_params(TrainingParams, "sft", f"domains.{domain}.sft"),
+        run_params=read_params(RunParams, "run"),
+        output=Path("models/branches") / domain,
+        metrics=Path("reports/training") / domain,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,103 @@
+"""Files as the build wants them: whole or not at all, checked when read, the same bytes every time."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stages.shared.errors import InputError
+from stages.shared.records import Record
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """A temporary path that becomes the target when the block ends well, and vanishes when not.
+
+    Never written in place: DVC's outputs may be hard links into its cache.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+        partial.chmod(0o644)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder that becomes the target when the block ends well, and vanishes when not."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        yield partial
+        partial.chmod(0o755)
+        if target.exists():
+            shutil.rmtree(target)
+        partial.replace(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_rows(target: Path, record: Record, rows: list[Row]) -> None:
+    """Rows as Parquet, sorted by the record's key; equal rows give equal bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    ordered = sorted(rows, key=lambda row: tuple(row[column] for column in record.key))
+    with whole_file(target) as partial:
+        pq.write_table(pa.Table.from_pylist(ordered, schema=record.schema), partial, compression="zstd")
+
+
+def read_rows(source: Path, record: Record) -> list[Row]:
+    """Rows of one record from a Parquet file.
+
+    Raises:
+        InputError: No such file, not Parquet, or other columns than the record's.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    made_by = f"run the stage that makes {source} again: dvc repro -f"
+    if not source.is_file():
+        raise InputError(where=str(source), expected=f"{record.name} rows", got="no such file", do="run dvc repro")
+    try:
+        table = pq.read_table(source)
+    except pa.ArrowInvalid as error:
+        raise InputError(where=str(source), expected="a Parquet file", got=str(error), do=made_by) from None
+    if not table.schema.equals(record.schema):
+        got = ", ".join(f"{field.name} {field.type}" for field in table.schema)
+        wanted = ", ".join(f"{field.name} {field.type}" for field in record.schema)
+        raise InputError(where=str(source), expected=f"{record.name} columns {wanted}", got=got, do=made_by)
+    return table.to_pylist()
+
+
+def write_json(target: Path, value: Any) -> None:
+    """A value as indented JSON."""
+    with whole_file(target) as partial:
+        partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def content_id(*parts: object) -> str:
+    """A short name for content: equal parts, equal name; 80 bits of SHA-256."""
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:20]
+
+
+def folder_hash(folder: Path) -> str:
+    """A short hash over the names and bytes of all files of a folder."""
+    total = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(file.relative_to(folder).as_posix().encode() + b"\0")
+        with file.open("rb") as stream:
+            total.update(hashlib.file_digest(stream, "sha256").digest())
+    return total.hexdigest()[:20]

@@ -1,0 +1,123 @@
+"""params.yaml, read one typed section at a time.
+
+A section is a frozen pydantic model that belongs to the stage that reads it. Unknown keys, wrong
+types and numbers out of range are refused with their path, their line and what to do.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+
+from stages.shared.errors import InputError
+
+PARAMS = Path("params.yaml")
+
+
+class Params(BaseModel):
+    """A section of params.yaml: immutable, and nothing in it is ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunParams(Params):
+    """What all stages share.
+
+    Args:
+        seed: Every random choice of the build follows from it.
+        threads: CPU threads; part of the build, since sums in another order give other bits.
+    """
+
+    seed: int
+    threads: PositiveInt
+
+
+def read_params[Section: Params](section: type[Section], *paths: str, file: Path = PARAMS) -> Section:
+    """One section of params.yaml; a later path overrides an earlier one, key by key.
+
+    Args:
+        paths: Dotted, as in dvc.yaml: "sft", then "domains.math.sft".
+
+    Raises:
+        InputError: All problems of the section at once.
+    """
+    tree = _tree(file)
+    merged: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for path in paths:
+        for key, value in _mapping(tree, path, file).items():
+            merged[key] = value
+            origin[key] = f"{path}.{key}"
+    try:
+        return section.model_validate(merged)
+    except ValidationError as error:
+        problems = [_problem(problem, section, paths[-1], origin) for problem in error.errors()]
+        first = problems[0][0]
+        raise InputError(
+            where=f"{file}:{_line(tree, first)}: " + "; ".join(path for path, *_ in problems),
+            expected="; ".join(expected for _, expected, _ in problems),
+            got="; ".join(got for *_, got in problems),
+            do=f"correct {first} in {file}",
+        ) from None
+
+
+def _tree(file: Path) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError
+
+    if not file.is_file():
+        raise InputError(
+            where=str(file),
+            expected="the build's parameters",
+            got="no such file",
+            do="run in the project's folder, or copy a profile: branchmerge profile use toy",
+        )
+    try:
+        return YAML().load(file)  # YAML 1.2: 1e-5 is a number, which PyYAML reads as text
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InputError(where=f"{file}:{line}", expected="YAML", got=str(error.problem), do="correct this line") from None
+
+
+def _mapping(tree: Any, path: str, file: Path) -> Any:
+    node = tree
+    for depth, key in enumerate(keys := path.split(".")):
+        if not isinstance(node, dict) or key not in node:
+            known = ", ".join(node) if isinstance(node, dict) else "nothing below it"
+            parent = ".".join(keys[:depth]) or "the top level"
+            raise InputError(
+                where=f"{file}: {path}",
+                expected=f"a section {key} in {parent}",
+                got=known,
+                do=f"add {path} to {file}, or correct the name",
+            )
+        node = node[key]
+    if not isinstance(node, dict):
+        raise InputError(
+            where=f"{file}:{_line(tree, path)}: {path}", expected="a section", got=repr(node), do=f"give {path} keys and values"
+        )
+    return node
+
+
+def _problem(problem: Any, section: type[Params], path: str, origin: dict[str, str]) -> tuple[str, str, str]:
+    """Path, what was expected, what came; for one pydantic error."""
+    head, *rest = (str(part) for part in problem["loc"]) if problem["loc"] else ("",)
+    where = ".".join([origin.get(head, f"{path}.{head}".rstrip(".")), *rest])
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(problem["loc"][-1], list(section.model_fields), n=1)
+        hint = f"perhaps {close[0]}" if close else f"one of {', '.join(section.model_fields)}"
+        return where, f"a known key ({hint})", f"the unknown key {problem['loc'][-1]}"
+    if problem["type"] == "missing":
+        return where, "a value", "none"
+    return where, problem["msg"].removeprefix("Input should be ").removeprefix("Value error, "), repr(problem["input"])
+
+
+def _line(tree: Any, path: str) -> int:
+    """Line of a dotted path in its file; that of the nearest parent where it has none."""
+    line, node = 1, tree
+    for key in path.split("."):
+        if not isinstance(node, dict) or key not in node:
+            break
+        line, node = node.lc.key(key)[0] + 1, node[key]
+    return line

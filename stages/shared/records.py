@@ -1,0 +1,77 @@
+"""The rows that stages hand to each other: one schema for each file of the build.
+
+Every file is Parquet, sorted by its key. `key` names the columns that are unique together.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Record:
+    """A kind of row: its name, its key and its columns."""
+
+    name: str
+    key: tuple[str, ...]
+    schema: pa.Schema
+
+
+def _record(name: str, key: str, **columns: pa.DataType) -> Record:
+    return Record(name, tuple(key.split()), pa.schema([pa.field(column, kind) for column, kind in columns.items()]))
+
+
+_TEXT, _COUNT = pa.string(), pa.int64()
+
+# answer and tests are null where a prompt has none; meta is JSON
+PROMPT = _record(
+    "prompt",
+    "prompt_id",
+    prompt_id=_TEXT,
+    domain=_TEXT,
+    source=_TEXT,
+    licence=_TEXT,
+    question=_TEXT,
+    answer=_TEXT,
+    tests=_TEXT,
+    meta=_TEXT,
+)
+# response is the whole answer; reasoning and answer are its parts, null where they are absent
+TRACE = _record(
+    "trace",
+    "trace_id",
+    trace_id=_TEXT,
+    prompt_id=_TEXT,
+    sample_index=_COUNT,
+    response=_TEXT,
+    reasoning=_TEXT,
+    answer=_TEXT,
+    finish_reason=_TEXT,
+    prompt_tokens=_COUNT,
+    completion_tokens=_COUNT,
+    teacher=_TEXT,
+)
+VERDICT = _record("verdict", "trace_id", trace_id=_TEXT, verdict=_TEXT, reason=_TEXT, grader=_TEXT)
+SFT = _record(
+    "sft",
+    "trace_id",
+    trace_id=_TEXT,
+    domain=_TEXT,
+    messages=pa.list_(pa.struct([("role", _TEXT), ("content", _TEXT)])),
+    n_tokens=_COUNT,
+)
+REJECTED = _record("rejected", "trace_id reason", trace_id=_TEXT, reason=_TEXT)
+SCORE = _record(
+    "score",
+    "benchmark question_id sample_index",
+    model=_TEXT,
+    model_hash=_TEXT,
+    benchmark=_TEXT,
+    question_id=_TEXT,
+    sample_index=_COUNT,
+    response=_TEXT,
+    answer=_TEXT,
+    is_correct=pa.bool_(),
+    completion_tokens=_COUNT,
+    is_truncated=pa.bool_(),
+)

@@ -1,0 +1,25 @@
+"""Grading of one benchmark question for lm-eval: accuracy is the mean over its sampled answers."""
+
+import atexit
+import json
+from functools import cache
+from typing import Any
+
+from stages.shared.chat import response
+from stages.shared.grading import Judge, VerifyParams
+from stages.shared.params import read_params
+
+
+@cache
+def _judge() -> Judge:
+    judge = Judge(read_params(VerifyParams, "verify"))
+    atexit.register(judge.__exit__, None, None, None)
+    return judge
+
+
+def process_results(doc: dict[str, Any], results: list[list[str]]) -> dict[str, Any]:
+    """Accuracy of the answers to one question; `grades` keeps the verdict on each."""
+    (texts,) = results
+    grades = [_judge().grade(response(text).answer, doc["answer"], doc["tests"]) for text in texts]
+    correct = [grade.verdict == "correct" for grade in grades]
+    return {"accuracy": sum(correct) / len(correct), "grades": json.dumps(correct)}
