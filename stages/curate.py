@@ -15,13 +15,16 @@ from typing import Any
 from pydantic import PositiveInt
 
 from stages.shared import chat
-from stages.shared.errors import StageError, run
+from stages.shared.command import Domain, run
+from stages.shared.errors import StageError
 from stages.shared.files import Row, read_rows, write_rows
 from stages.shared.params import Params, RunParams, read_params
 from stages.shared.records import PROMPT, REJECTED, SFT, TRACE, VERDICT, Record
-from stages.shared.sql import SQL, connect, query
+from stages.shared.sql import connect, query
 
-RULES = SQL / "rules"
+RULES = Path("stages/sql/rules")
+CANDIDATES = Path("stages/sql/candidates.sql")
+SURPLUS = Path("stages/sql/surplus.sql")
 STUDENT = Path("models/student")
 
 
@@ -37,7 +40,7 @@ class CurateParams(Params):
     max_traces_per_prompt: PositiveInt | None
 
 
-def main(domain: str) -> None:
+def main(domain: Domain) -> None:
     """Split the traces of one domain into an SFT set and rejections."""
     from transformers import AutoTokenizer
 
@@ -96,7 +99,7 @@ def select(
     import pyarrow as pa
 
     connection.register("lengths", pa.Table.from_pylist(lengths, pa.schema({"trace_id": pa.string(), "n_tokens": pa.int64()})))
-    connection.register("candidates", query(connection, SQL / "candidates.sql", {}).to_arrow_table())
+    connection.register("candidates", query(connection, CANDIDATES, {}).to_arrow_table())
     thresholds = params.model_dump()
     rejected = [
         {"trace_id": trace_id, "reason": rule.stem}
@@ -104,7 +107,7 @@ def select(
         for (trace_id,) in query(connection, rule, thresholds).fetchall()
     ]
     _table(connection, "rejected", rejected, REJECTED)
-    surplus = [trace_id for (trace_id,) in query(connection, SQL / "surplus.sql", thresholds).fetchall()]
+    surplus = [trace_id for (trace_id,) in query(connection, SURPLUS, thresholds).fetchall()]
     rejected += [{"trace_id": trace_id, "reason": "surplus"} for trace_id in surplus]
     gone = {row["trace_id"] for row in rejected}
     candidates = connection.table("candidates").to_arrow_table().to_pylist()

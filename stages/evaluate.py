@@ -13,13 +13,14 @@ from typing import Any
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from stages.shared import chat
+from stages.shared.command import Model, ModelPath, run
 from stages.shared.cost import measured
-from stages.shared.errors import InputError, run
+from stages.shared.errors import InputError
 from stages.shared.files import Row, folder_hash, read_rows, write_rows
 from stages.shared.params import Params, RunParams, read_params
 from stages.shared.records import PROMPT, SCORE
 
-TASK = Path("stages/tasks/held_out.yaml")
+TASKS = Path("stages/tasks")
 
 
 class BenchmarkParams(Params):
@@ -44,7 +45,7 @@ class EvaluateParams(Params):
     benchmarks: dict[str, BenchmarkParams] = Field(min_length=1)
 
 
-def main(model: str, path: Path) -> None:
+def main(model: Model, path: ModelPath) -> None:
     """Score one model."""
     run_params = read_params(RunParams, "run")
     params = read_params(EvaluateParams, "evaluate")
@@ -79,7 +80,7 @@ def _samples(path: Path, params: EvaluateParams, run_params: RunParams) -> dict[
     results = lm_eval.simple_evaluate(
         model=HFLM(pretrained=str(path), device=device, dtype="auto", batch_size=params.batch_size),
         tasks=[_task(name, benchmark) for name, benchmark in params.benchmarks.items()],
-        task_manager=TaskManager(include_path=str(TASK.parent), include_defaults=False),
+        task_manager=TaskManager(include_path=str(TASKS), include_defaults=False),
         apply_chat_template=True,
         bootstrap_iters=0,
         random_seed=run_params.seed,
@@ -99,7 +100,7 @@ def _task(name: str, params: BenchmarkParams) -> dict[str, Any]:
     if params.temperature > 0:
         sampling = {"do_sample": True, "temperature": params.temperature, "top_p": params.top_p}
     return {
-        **load_yaml(TASK.resolve(), resolve_func=True),
+        **load_yaml((TASKS / "held_out.yaml").resolve(), resolve_func=True),
         "task": name,
         "dataset_kwargs": {"data_files": {"test": str(_questions(name).resolve())}},
         "repeats": params.samples_per_question,

@@ -17,8 +17,9 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from stages.shared.command import run
 from stages.shared.cost import measured
-from stages.shared.errors import InputError, run
+from stages.shared.errors import InputError
 from stages.shared.files import whole_folder
 from stages.shared.params import Params, RunParams, read_params
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from stages.shared.errors import run
+from stages.shared.command import Name, run
 from stages.shared.params import RunParams, read_params
 from stages.shared.training import TrainingParams, fine_tune
 
@@ -25,7 +25,7 @@ class MixtureParams(TrainingParams):
     domains: tuple[str, ...] = Field(min_length=1)
 
 
-def main(name: str) -> None:
+def main(name: Name) -> None:
     """Fine-tune one mixture."""
     params = read_params(MixtureParams, "sft", f"mixture.{name}")
     fine_tune(

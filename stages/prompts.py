@@ -14,7 +14,8 @@ from typing import Self
 
 from pydantic import PositiveInt, model_validator
 
-from stages.shared.errors import StageError, run
+from stages.shared.command import Domain, run
+from stages.shared.errors import StageError
 from stages.shared.files import Row, content_id, write_rows
 from stages.shared.params import Params, RunParams, read_params
 from stages.shared.problems import Split, problems, split_of
@@ -54,7 +55,7 @@ class PromptsParams(Params):
         return self
 
 
-def main(domain: str) -> None:
+def main(domain: Domain) -> None:
     """Write the prompts and the benchmark of one domain."""
     run_params = read_params(RunParams, "run")
     params = read_params(PromptsParams, f"domains.{domain}.prompts")

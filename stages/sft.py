@@ -8,12 +8,12 @@ Run     python -m stages.sft --domain math
 
 from pathlib import Path
 
-from stages.shared.errors import run
+from stages.shared.command import Domain, run
 from stages.shared.params import RunParams, read_params
 from stages.shared.training import TrainingParams, fine_tune
 
 
-def main(domain: str) -> None:
+def main(domain: Domain) -> None:
     """Fine-tune one branch."""
     fine_tune(
         name=f"sft-{domain}",

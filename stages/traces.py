@@ -12,8 +12,9 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from stages.shared import chat
+from stages.shared.command import Domain, run
 from stages.shared.cost import measured
-from stages.shared.errors import InputError, StageError, run
+from stages.shared.errors import InputError, StageError
 from stages.shared.files import Row, content_id, folder_hash, read_rows, write_rows
 from stages.shared.params import Params, RunParams, read_params
 from stages.shared.records import PROMPT, TRACE
@@ -50,7 +51,7 @@ class TracesParams(Params):
     where: str | None = None
 
 
-def main(domain: str) -> None:
+def main(domain: Domain) -> None:
     """Write the traces of one domain."""
     run_params = read_params(RunParams, "run")
     params = read_params(TracesParams, "traces", f"domains.{domain}.traces")

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from rich.progress import track
 
-from stages.shared.errors import run
+from stages.shared.command import Domain, run
 from stages.shared.files import read_rows, write_rows
 from stages.shared.grading import Judge, VerifyParams
 from stages.shared.params import read_params
 from stages.shared.records import PROMPT, TRACE, VERDICT
 
 
-def main(domain: str) -> None:
+def main(domain: Domain) -> None:
     """Grade the traces of one domain; every trace gets a verdict."""
     params = read_params(VerifyParams, "verify")
     prompts = {row["prompt_id"]: row for row in read_rows(Path(f"data/prompts/{domain}.parquet"), PROMPT)}

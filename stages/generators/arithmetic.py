@@ -18,31 +18,28 @@ def problem(rng: random.Random) -> Problem:
 
 
 def _chain(rng: random.Random) -> Problem:
-    b, c = rng.randint(2, 9), rng.randint(2, 9)
-    a, product = rng.randint(2, 39), b * c
-    d = rng.randint(2, a + product - 1)
-    total = a + product
+    a, b, c, d = _digits(rng)
+    product = a * b
+    total = product + c
     return Problem(
-        f"Compute {a}+{b}*{c}-{d}.",
-        f"{b}*{c}={product}; {a}+{product}={total}; {total}-{d}={total - d}",
+        f"Compute {a}*{b}+{c}-{d}.",
+        f"{a}*{b}={product}; {product}+{c}={total}; {total}-{d}={total - d}",
         str(total - d),
     )
 
 
 def _brackets(rng: random.Random) -> Problem:
-    total, c = rng.randint(4, 12), rng.randint(2, 9)
-    a = rng.randint(1, total - 1)
-    product = total * c
-    d = rng.randint(2, product - 1)
+    c, b, a, d = _digits(rng)
+    product = (a + b) * c
     return Problem(
-        f"Compute ({a}+{total - a})*{c}-{d}.",
-        f"{a}+{total - a}={total}; {total}*{c}={product}; {product}-{d}={product - d}",
+        f"Compute ({a}+{b})*{c}-{d}.",
+        f"{a}+{b}={a + b}; {a + b}*{c}={product}; {product}-{d}={product - d}",
         str(product - d),
     )
 
 
 def _linear(rng: random.Random) -> Problem:
-    a, x, b = rng.randint(2, 9), rng.randint(2, 12), rng.randint(2, 39)
+    a, x, b, _ = _digits(rng)
     return Problem(
         f"Solve {a}x+{b}={a * x + b}.",
         f"{a * x + b}-{b}={a * x}; {a * x}/{a}={x}",
@@ -51,22 +48,25 @@ def _linear(rng: random.Random) -> Problem:
 
 
 def _remainder(rng: random.Random) -> Problem:
-    divisor, quotient = rng.randint(3, 9), rng.randint(2, 12)
+    divisor, quotient = rng.randint(3, 9), rng.randint(2, 9)
     rest = rng.randrange(divisor)
-    number = divisor * quotient + rest
+    product = divisor * quotient
     return Problem(
-        f"Remainder of {number} by {divisor}?",
-        f"{divisor}*{quotient}={number - rest}; {number}-{number - rest}={rest}",
+        f"Remainder of {product + rest} by {divisor}?",
+        f"{divisor}*{quotient}={product}; {product + rest}-{product}={rest}",
         str(rest),
     )
 
 
 def _story(rng: random.Random) -> Problem:
-    a, b, c = rng.randint(2, 39), rng.randint(2, 9), rng.randint(2, 9)
+    b, c, a, d = _digits(rng)
     product, total = b * c, a + b * c
-    d = rng.randint(2, total - 1)
     return Problem(
         rng.choice(_STORIES).format(a=a, b=b, c=c, d=d),
-        f"{b}*{c}={product}; {a}+{product}={total}; {total}-{d}={total - d}",
+        f"{b}*{c}={product}; {product}+{a}={total}; {total}-{d}={total - d}",
         str(total - d),
     )
+
+
+def _digits(rng: random.Random) -> tuple[int, int, int, int]:
+    return rng.randint(2, 9), rng.randint(2, 9), rng.randint(1, 6), rng.randint(1, 6)

@@ -5,9 +5,11 @@ import random
 from stages.shared.problems import Problem
 
 # g/mol, rounded as school tables do
-_ATOMS = {"H": 1, "C": 12, "N": 14, "O": 16, "F": 19, "Na": 23, "Mg": 24, "S": 32, "K": 39, "Ca": 40, "Fe": 56, "Br": 80}
-
-# question, formula, first and second quantity's range, unit of the answer; all are products
+_ATOMS = {
+    "H": 1, "He": 4, "Li": 7, "B": 11, "C": 12, "N": 14, "O": 16, "F": 19, "Na": 23, "Mg": 24, "Al": 27, "Si": 28,
+    "P": 31, "S": 32, "K": 39, "Ca": 40, "Ti": 48, "Fe": 56, "Cu": 64, "Br": 80,
+}  # fmt: skip
+# question, formula, unit of the answer
 _PRODUCTS = (
     ("A {a} kg cart accelerates at {b} m/s2. What force acts?", "F=m*a", "N"),
     ("A {a} N force moves a box {b} m. What work is done?", "W=F*s", "J"),
@@ -18,6 +20,7 @@ _PRODUCTS = (
     ("A wave of {a} Hz is {b} m long. What is its speed?", "v=f*l", "m/s"),
     ("A lamp of {a} W burns for {b} s. What energy does it use?", "E=P*t", "J"),
     ("A pressure of {a} Pa acts on {b} m2. What is the force?", "F=p*A", "N"),
+    ("Density {a} g/cm3, volume {b} cm3. What is the mass?", "m=d*V", "g"),
 )
 _QUOTIENTS = (
     ("A {a} g stone fills {b} cm3. What is its density?", "d=m/V", "g/cm3"),
@@ -26,84 +29,84 @@ _QUOTIENTS = (
     ("A force of {a} N acts on {b} kg. What is the acceleration?", "a=F/m", "m/s2"),
     ("A voltage of {a} V drives {b} ohm. What is the current?", "I=U/R", "A"),
     ("An engine does {a} J of work in {b} s. What is its power?", "P=W/t", "W"),
+    ("A charge of {a} C passes in {b} s. What is the current?", "I=Q/t", "A"),
 )
-_CONVERSIONS = (("km", "m", 1000), ("kg", "g", 1000), ("m", "cm", 100), ("h", "min", 60), ("min", "s", 60), ("L", "mL", 1000), ("kJ", "J", 1000), ("day", "h", 24), ("cm", "mm", 10), ("h", "s", 3600))
-_UNITS = (("force", "N"), ("energy", "J"), ("power", "W"), ("pressure", "Pa"), ("charge", "C"), ("voltage", "V"), ("current", "A"), ("resistance", "ohm"), ("frequency", "Hz"), ("mass", "kg"), ("amount", "mol"), ("temperature", "K"))
+_CONVERSIONS = (("km", "m", 3), ("kg", "g", 3), ("m", "cm", 2), ("L", "mL", 3), ("kJ", "J", 3), ("cm", "mm", 1), ("MW", "kW", 3), ("t", "kg", 3))
+_UNITS = {
+    "force": "N", "energy": "J", "power": "W", "pressure": "Pa", "charge": "C", "voltage": "V", "current": "A",
+    "resistance": "ohm", "frequency": "Hz", "mass": "kg", "amount": "mol", "temperature": "K",
+}  # fmt: skip
 
 
 def problem(rng: random.Random) -> Problem:
-    """One random problem of one of six families."""
-    return rng.choice((_product, _quotient, _conversion, _molar_mass, _molar_mass, _heaviest, _kinetic))(rng)
+    """One random problem of one of seven families."""
+    return rng.choice((_product, _quotient, _conversion, _share, _molar_mass, _heaviest, _unit))(rng)
 
 
 def _product(rng: random.Random) -> Problem:
     text, formula, unit = rng.choice(_PRODUCTS)
-    a, b = rng.randint(2, 9) * rng.choice((1, 10, 100)), rng.randint(2, 12)
+    a, b = rng.randint(2, 9), rng.randint(2, 9)
     return Problem(text.format(a=a, b=b), f"{formula}; {a}*{b}={a * b}", f"{a * b} {unit}")
 
 
 def _quotient(rng: random.Random) -> Problem:
     text, formula, unit = rng.choice(_QUOTIENTS)
-    b, quotient = rng.randint(2, 9), rng.randint(2, 9) * rng.choice((1, 10, 100))
+    b, quotient = rng.randint(2, 9), rng.randint(2, 9)
     a = b * quotient
     return Problem(text.format(a=a, b=b), f"{formula}; {a}/{b}={quotient}", f"{quotient} {unit}")
 
 
 def _conversion(rng: random.Random) -> Problem:
-    big, small, factor = rng.choice(_CONVERSIONS)
-    tenths = rng.randint(11, 399) if factor >= 10 else 0
-    value = f"{tenths // 10}.{tenths % 10}"
-    result = f"{tenths * factor / 10:g}" if tenths * factor % 10 else str(tenths * factor // 10)
-    return Problem(f"Convert {value} {big} to {small}.", f"1 {big} = {factor} {small}; {value}*{factor}={result}", f"{result} {small}")
-
-
-def _kinetic(rng: random.Random) -> Problem:
-    m, v = 2 * rng.choice((1, 2, 3, 5, 10)), rng.randint(2, 9)
+    big, small, zeros = rng.choice(_CONVERSIONS)
+    number, factor = rng.randint(2, 99), 10**zeros
     return Problem(
-        f"A {m} kg ball flies at {v} m/s. What is its kinetic energy?",
-        f"E=m/2*v*v; {v}*{v}={v * v}; {m}/2={m // 2}; {m // 2}*{v * v}={m // 2 * v * v}",
-        f"{m // 2 * v * v} J",
+        f"Convert {number} {big} to {small}.", f"1 {big}={factor} {small}; {number}*{factor}={number * factor}", f"{number * factor} {small}"
+    )
+
+
+def _share(rng: random.Random) -> Problem:
+    (atom, count), (other, times) = _compound(rng)
+    mass = _ATOMS[atom] * count
+    return Problem(
+        f"What mass has {atom} in one mol of {_symbol(atom, count)}{_symbol(other, times)}?",
+        f"{atom}={_ATOMS[atom]}; {_ATOMS[atom]}*{count}={mass}",
+        f"{mass} g",
     )
 
 
 def _molar_mass(rng: random.Random) -> Problem:
-    formula = _formula(rng, 2, 2)
-    return Problem(f"What is the molar mass of {_written(formula)}?", _weighing(formula), f"{_mass(formula)} g/mol")
+    compound = _compound(rng)
+    first, second = (_ATOMS[atom] * count for atom, count in compound)
+    return Problem(
+        f"Molar mass of {''.join(_symbol(*part) for part in compound)}?",
+        "; ".join(f"{_ATOMS[atom]}*{count}={_ATOMS[atom] * count}" for atom, count in compound) + f"; {first}+{second}={first + second}",
+        f"{first + second} g/mol",
+    )
 
 
 def _heaviest(rng: random.Random) -> Problem:
-    while True:
-        options = [_formula(rng, 2, 2) for _ in range(3)]
-        masses = [_mass(option) for option in options]
-        if len(set(masses)) == 3:
-            break
-    listed = " ".join(f"{letter}) {_written(option)}" for letter, option in zip("ABC", options))
-    weighed = "; ".join(f"{letter} {_sum(option)}" for letter, option in zip("ABC", options))
-    return Problem(f"Which has the largest molar mass? {listed}", weighed, "ABC"[masses.index(max(masses))])
+    atoms = rng.sample(sorted(_ATOMS), 3)
+    masses = [_ATOMS[atom] for atom in atoms]
+    return Problem(
+        f"Which atom is heaviest? A) {atoms[0]} B) {atoms[1]} C) {atoms[2]}",
+        " ".join(map(str, masses)) + f"; {max(masses)}",
+        "ABC"[masses.index(max(masses))],
+    )
 
 
-def _formula(rng: random.Random, fewest: int, most: int) -> list[tuple[str, int]]:
-    atoms = rng.sample(sorted(_ATOMS), rng.randint(fewest, most))
-    return [(atom, rng.randint(1, 3)) for atom in atoms]
+def _unit(rng: random.Random) -> Problem:
+    quantities = rng.sample(sorted(_UNITS), 3)
+    asked = rng.randrange(3)
+    units = [_UNITS[quantity] for quantity in quantities]
+    return Problem(
+        f"Which unit measures {quantities[asked]}? A) {units[0]} B) {units[1]} C) {units[2]}", units[asked], "ABC"[asked]
+    )
 
 
-def _mass(formula: list[tuple[str, int]]) -> int:
-    return sum(_ATOMS[atom] * count for atom, count in formula)
+def _compound(rng: random.Random) -> tuple[tuple[str, int], tuple[str, int]]:
+    first, second = rng.sample(sorted(_ATOMS), 2)
+    return (first, rng.randint(1, 3)), (second, rng.randint(1, 3))
 
 
-def _written(formula: list[tuple[str, int]]) -> str:
-    return "".join(f"{atom}{count}" if count > 1 else atom for atom, count in formula)
-
-
-def _weighing(formula: list[tuple[str, int]]) -> str:
-    parts = [f"{_ATOMS[atom]}*{count}={_ATOMS[atom] * count}" for atom, count in formula]
-    total, sums = _ATOMS[formula[0][0]] * formula[0][1], []
-    for atom, count in formula[1:]:
-        part = _ATOMS[atom] * count
-        sums.append(f"{total}+{part}={total + part}")
-        total += part
-    return "; ".join(parts + sums)
-
-
-def _sum(formula: list[tuple[str, int]]) -> str:
-    return "+".join(str(_ATOMS[atom] * count) for atom, count in formula) + f"={_mass(formula)}"
+def _symbol(atom: str, count: int) -> str:
+    return f"{atom}{count}" if count > 1 else atom

@@ -1,108 +1,82 @@
-"""Small Python functions: the words give the shape, one example gives the hidden constant.
-
-The solution reads the constant off the example with worked steps, then writes the function. It is
-graded by running it on lists and numbers that the question does not show.
-"""
+"""Small Python functions over a list of integers, specified in words and graded by running them."""
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
 
 from stages.shared.problems import Problem
 
-# words, condition on x; {k} is a threshold
-_FILTERS = (
-    ("the even ones", "x%2==0"),
-    ("the odd ones", "x%2==1"),
-    ("those above {k}", "x>{k}"),
-    ("those below {k}", "x<{k}"),
-    ("multiples of 3", "x%3==0"),
-    ("all but {k}", "x!={k}"),
+# words, kind of step, next line of the program; {k} is a small number
+_STEPS = (
+    ("add {k} to each", "map", "xs = [x + {k} for x in xs]"),
+    ("raise each by {k}", "map", "xs = [x + {k} for x in xs]"),
+    ("subtract {k} from each", "map", "xs = [x - {k} for x in xs]"),
+    ("take each from {k}", "map", "xs = [{k} - x for x in xs]"),
+    ("multiply each by {k}", "map", "xs = [x * {k} for x in xs]"),
+    ("square each", "map", "xs = [x * x for x in xs]"),
+    ("negate each", "map", "xs = [-x for x in xs]"),
+    ("take each absolute value", "map", "xs = [abs(x) for x in xs]"),
+    ("take each modulo {k}", "map", "xs = [x % {k} for x in xs]"),
+    ("divide each by {k} rounding down", "map", "xs = [x // {k} for x in xs]"),
+    ("cap each at {k}", "map", "xs = [min(x, {k}) for x in xs]"),
+    ("raise each to at least {k}", "map", "xs = [max(x, {k}) for x in xs]"),
+    ("add to each its index", "map", "xs = [x + i for i, x in enumerate(xs)]"),
+    ("multiply each by its index", "map", "xs = [x * i for i, x in enumerate(xs)]"),
+    ("keep the even ones", "filter", "xs = [x for x in xs if x % 2 == 0]"),
+    ("drop the even ones", "filter", "xs = [x for x in xs if x % 2]"),
+    ("keep the odd ones", "filter", "xs = [x for x in xs if x % 2]"),
+    ("drop the odd ones", "filter", "xs = [x for x in xs if x % 2 == 0]"),
+    ("keep those above {k}", "filter", "xs = [x for x in xs if x > {k}]"),
+    ("drop those above {k}", "filter", "xs = [x for x in xs if x <= {k}]"),
+    ("keep those below {k}", "filter", "xs = [x for x in xs if x < {k}]"),
+    ("drop those below {k}", "filter", "xs = [x for x in xs if x >= {k}]"),
+    ("keep multiples of {k}", "filter", "xs = [x for x in xs if x % {k} == 0]"),
+    ("drop multiples of {k}", "filter", "xs = [x for x in xs if x % {k}]"),
+    ("remove every {k}", "filter", "xs = [x for x in xs if x != {k}]"),
+    ("remove duplicates", "filter", "xs = list(dict.fromkeys(xs))"),
+    ("sort ascending", "order", "xs = sorted(xs)"),
+    ("sort descending", "order", "xs = sorted(xs)[::-1]"),
+    ("reverse the list", "order", "xs = xs[::-1]"),
+    ("keep the first {k}", "cut", "xs = xs[:{k}]"),
+    ("drop the first {k}", "cut", "xs = xs[{k}:]"),
+    ("keep the last {k}", "cut", "xs = xs[-{k}:]"),
+    ("drop the last {k}", "cut", "xs = xs[:-{k}]"),
+    ("keep every second one", "cut", "xs = xs[::2]"),
+    ("append {k}", "grow", "xs = xs + [{k}]"),
+    ("put {k} in front", "grow", "xs = [{k}] + xs"),
+    ("repeat the list twice", "grow", "xs = xs * 2"),
 )
-# words, expression around the list {xs}
-_ORDERS = (
-    ("sorted", "sorted({xs})"),
-    ("largest first", "sorted({xs})[::-1]"),
-    ("reversed", "{xs}[::-1]"),
-    ("without repeats", "list(dict.fromkeys({xs}))"),
+_ENDS = (
+    ("return the list", "list", "return xs"),
+    ("return the sum", "sum", "return sum(xs)"),
+    ("return the largest or 0", "max", "return max(xs, default=0)"),
+    ("return the smallest or 0", "min", "return min(xs, default=0)"),
+    ("return how many", "count", "return len(xs)"),
+    ("return whether any is left", "any", "return bool(xs)"),
 )
-_HIDDEN_CASES = 8
+_HIDDEN_CASES = 12
 
 
 def problem(rng: random.Random) -> Problem:
-    """One random problem of one of five families, with its hidden tests."""
-    drawn, arguments = rng.choice((_line, _scaled, _shifted_list, _multiplied_list, _total))(rng)
-    return replace(drawn, tests=_tests(drawn.answer, arguments))
+    """One random chain of two steps and an end, with hidden tests that tell it from its neighbours."""
+    while True:
+        chain = [*rng.sample(_STEPS, 2), rng.choice(_ENDS)]
+        bound = [tuple(text.format(k=k) for text in step) for step, k in zip(chain, rng.choices(range(2, 10), k=3), strict=True)]
+        program = "def f(xs):\n" + "\n".join(f" {line}" for _, _, line in bound)
+        if tests := _tests(program, rng):
+            return Problem(
+                f"Write f(xs): {', '.join(words for words, _, _ in bound)}.",
+                ", ".join(kind for _, kind, _ in bound),
+                program,
+                tests,
+            )
 
 
-def _line(rng: random.Random) -> tuple[Problem, list[object]]:
-    a, b = rng.randint(2, 29), rng.randint(2, 49)
-    return Problem(
-        f"Write f(x): multiply x by a, add b. f(0)={b}, f(1)={a + b}.",
-        f"b={b}; a={a + b}-{b}={a}",
-        f"def f(x): return {a}*x+{b}",
-    ), _numbers(rng)
-
-
-def _scaled(rng: random.Random) -> tuple[Problem, list[object]]:
-    a, b = rng.randint(2, 9), rng.randint(2, 9)
-    return Problem(
-        f"Write f(x): add a to x, multiply by b. f(0)={a * b}, f(1)={a * b + b}.",
-        f"b={a * b + b}-{a * b}={b}; a={a * b}/{b}={a}",
-        f"def f(x): return (x+{a})*{b}",
-    ), _numbers(rng)
-
-
-def _shifted_list(rng: random.Random) -> tuple[Problem, list[object]]:
-    words, condition = _filter(rng)
-    a, sample = rng.randint(2, 49), _sample(rng, condition)
-    return Problem(
-        f"Write f(xs): keep {words}, add a to each. f([{sample}])=[{sample + a}].",
-        f"a={sample + a}-{sample}={a}",
-        f"def f(xs): return [x+{a} for x in xs if {condition}]",
-    ), _lists(rng)
-
-
-def _multiplied_list(rng: random.Random) -> tuple[Problem, list[object]]:
-    words, order = rng.choice(_ORDERS)
-    a, sample = rng.randint(2, 9), rng.randint(2, 9)
-    return Problem(
-        f"Write f(xs): each times a, {words}. f([{sample}])=[{sample * a}].",
-        f"a={sample * a}/{sample}={a}",
-        f"def f(xs): return {order.format(xs=f'[x*{a} for x in xs]')}",
-    ), _lists(rng)
-
-
-def _total(rng: random.Random) -> tuple[Problem, list[object]]:
-    words, condition = _filter(rng)
-    a, first, second = rng.randint(2, 29), _sample(rng, condition), _sample(rng, condition)
-    total = first + second
-    return Problem(
-        f"Write f(xs): the sum of {words}, plus a. f([{first},{second}])={total + a}.",
-        f"{first}+{second}={total}; a={total + a}-{total}={a}",
-        f"def f(xs): return sum(x for x in xs if {condition})+{a}",
-    ), _lists(rng)
-
-
-def _filter(rng: random.Random) -> tuple[str, str]:
-    words, condition = rng.choice(_FILTERS)
-    k = rng.randint(2, 15)
-    return words.format(k=k), condition.format(k=k)
-
-
-def _sample(rng: random.Random, condition: str) -> int:
-    return rng.choice([x for x in range(1, 25) if eval(condition, {"x": x})])
-
-
-def _numbers(rng: random.Random) -> list[object]:
-    return [rng.randint(-20, 60) for _ in range(_HIDDEN_CASES)]
-
-
-def _lists(rng: random.Random) -> list[object]:
-    return [[rng.randint(-9, 30) for _ in range(rng.randint(3, 8))] for _ in range(_HIDDEN_CASES)]
-
-
-def _tests(program: str, arguments: list[object]) -> str:
-    scope: dict[str, Callable[[object], object]] = {}
-    exec(program, scope)  # our own text, built above
-    return "\n".join(f"assert f({argument!r}) == {scope['f'](argument)!r}" for argument in arguments)
+def _tests(program: str, rng: random.Random) -> str:
+    """Asserts over hidden lists; empty where the program says nearly the same to all of them."""
+    scope: dict[str, Callable[[list[int]], object]] = {}
+    exec(program, scope)  # our own text, made three lines above
+    inputs = [[rng.randint(-12, 20) for _ in range(rng.randint(4, 9))] for _ in range(_HIDDEN_CASES)]
+    cases = [(xs, scope["f"](list(xs))) for xs in inputs]
+    if len({repr(output) for _, output in cases}) < 2:
+        return ""
+    return "\n".join(f"assert f({xs}) == {output!r}" for xs, output in cases)

@@ -1,13 +1,9 @@
-"""Errors a person can act on, and the one way they reach the person.
+"""Errors a person can act on: what was expected, what came, where, and what to do.
 
 BranchmergeError          everything raised on purpose: one line on stderr, exit code 2
 ├── InputError            what a person gave cannot be used: params, files, rows, models
 └── StageError            the work went wrong in a way the person must decide about
 """
-
-import sys
-from collections.abc import Callable
-from typing import Any
 
 
 class BranchmergeError(Exception):
@@ -30,18 +26,3 @@ class InputError(BranchmergeError):
 
 class StageError(BranchmergeError):
     """A stage's own result cannot be used."""
-
-
-def run(command: Callable[..., Any]) -> None:
-    """Run a stage's function as a command line program.
-
-    Errors raised on purpose end as one line and exit code 2; any other keeps its traceback, since
-    it is a defect and its place matters.
-    """
-    import typer
-
-    try:
-        typer.run(command)
-    except BranchmergeError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)

@@ -17,7 +17,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from stages.shared.params import Params
 
-_SERVER = Path(__file__).with_name("program_server.py")
+_SERVER = Path("stages/shared/program_server.py")
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 _FENCED = re.compile(r"```(?:python)?\n(.*?)```", re.DOTALL)
 _QUANTITY = re.compile(r"(?P<number>[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)\s*(?P<unit>\D.*)?", re.IGNORECASE)
@@ -84,7 +84,7 @@ class Judge:
     def _run(self, program: str, tests: str) -> str:
         if self._server is None:
             self._server = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_SERVER)],
+                [sys.executable, "-I", "-S", str(_SERVER.resolve())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -6,7 +6,7 @@ types and numbers out of range are refused with their path, their line and what 
 
 import difflib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
@@ -21,6 +21,9 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Section = TypeVar("Section", bound=Params)
+
+
 class RunParams(Params):
     """What all stages share.
 
@@ -33,7 +36,7 @@ class RunParams(Params):
     threads: PositiveInt
 
 
-def read_params[Section: Params](section: type[Section], *paths: str, file: Path = PARAMS) -> Section:
+def read_params(section: type[Section], *paths: str, file: Path = PARAMS) -> Section:
     """One section of params.yaml; a later path overrides an earlier one, key by key.
 
     Args:
@@ -121,3 +124,13 @@ def _line(tree: Any, path: str) -> int:
             break
         line, node = node.lc.key(key)[0] + 1, node[key]
     return line
+
+
+def read_value(path: str, file: Path = PARAMS) -> Any:
+    """One value of params.yaml by its dotted path, as it stands there."""
+    parent, _, key = path.rpartition(".")
+    tree = _tree(file)
+    node = _mapping(tree, parent, file) if parent else tree
+    if key not in node:
+        raise InputError(where=f"{file}: {path}", expected="a value", got="none", do=f"add {path} to {file}")
+    return node[key]

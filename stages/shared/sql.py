@@ -1,11 +1,9 @@
-"""DuckDB statements that live in .sql files, run with bound parameters."""
+"""DuckDB: statements that live in .sql files, and rows from files of others."""
 
 from pathlib import Path
 from typing import Any
 
 from stages.shared.errors import InputError
-
-SQL = Path("stages/sql")
 
 
 def connect(threads: int) -> Any:

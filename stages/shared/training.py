@@ -3,6 +3,7 @@
 Base models, branches and mixtures all learn here; only their rows and their params differ.
 """
 
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,6 +152,7 @@ def _trainer(
         include_num_input_tokens_seen="non_padding",
         save_strategy="no",
         report_to="none",
+        disable_tqdm=not sys.stderr.isatty(),  # a bar for a person, plain lines for a log
         seed=run_params.seed,
         data_seed=run_params.seed,
     )
