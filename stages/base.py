@@ -104,7 +104,7 @@ def _from_scratch(params: ScratchParams, run_params: RunParams, cost: dict[str, 
         for generator, count in params.problems.items()
         for problem in problems(generator, "train", run_params.seed, count)
     ]
-    tokenizer = _tokenizer(solved, params.architecture.vocab_size)
+    tokenizer = make_tokenizer(solved, params.architecture.vocab_size)
     shape = params.architecture
     heads = shape.hidden_size // 32
     config = transformers.Qwen2Config(
@@ -129,7 +129,7 @@ def _solution(problem: Problem) -> str:
     return f"<think>\n{problem.reasoning}\n</think>\n{problem.answer}"
 
 
-def _tokenizer(solved: list[Problem], vocab_size: int) -> Any:
+def make_tokenizer(solved: list[Problem], vocab_size: int) -> Any:
     """A byte-level BPE tokenizer in which every digit is a token of its own."""
     import tokenizers
     from tokenizers import decoders, models, pre_tokenizers, trainers

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # lower floors first; a module imports its own floor and those below it
 FLOORS = (
@@ -90,4 +91,63 @@ def upward_imports(root: Path) -> list[str]:
             level = floor.get(file.stem, len(FLOORS)) if "/shared/" in name else len(FLOORS)
             if not is_shared or floor[Path(imported).stem] > level:
                 wrong.append(f"{name} imports {imported}")
+    return wrong
+
+
+def violations(root: Path) -> list[str]:
+    """Everything in which dvc.yaml and params.yaml differ from the code, a sentence each."""
+    from ruamel.yaml import YAML
+
+    stages = YAML(typ="safe").load(root / "dvc.yaml")["stages"]
+    params = YAML(typ="safe").load(root / "params.yaml")
+    files = {file.stem: file for file in stage_files(root)}
+    wrong = [f"stage {name} has no file in stages/" for name in stages if name not in files]
+    wrong += [f"stages/{name}.py is no stage in dvc.yaml" for name in files if name not in stages]
+    for name in sorted(files.keys() & stages.keys()):
+        stage = stages[name].get("do", stages[name])
+        wrong += _wrong_deps(name, files[name], stage, params, root) + _wrong_params(name, files[name], stage, root)
+    wrong += [f"params section {name} belongs to no stage" for name in params if name not in {*files, "run", "domains", "models"}]
+    return wrong + upward_imports(root)
+
+
+def _wrong_deps(name: str, file: Path, stage: dict, params: dict, root: Path) -> list[str]:
+    declared = {dep for dep in stage["deps"] if dep.startswith("stages/")}
+    needed = closure(file, root)
+    chosen = {path for section in params_read(file, root) for path in _paths_in(_below(params, section.split(".")))}
+    covered = {path: {dep for dep in declared if path == dep or path.startswith(f"{dep}/")} for path in chosen}
+    if not any(dep.startswith("${item.prompts") for dep in stage["deps"]):
+        needed |= {path for path in chosen if not covered[path]} | set().union(*covered.values())
+    return [f"{name} does not depend on {path}" for path in sorted(needed - declared)] + [
+        f"{name} depends on {path} for nothing" for path in sorted(declared - needed)
+    ]
+
+
+def _below(node: Any, keys: list[str]) -> list[Any]:
+    """The values at a dotted pattern in which `*` stands for any key."""
+    if not keys:
+        return [node]
+    if not isinstance(node, dict):
+        return []
+    names = list(node) if keys[0] == "*" else [keys[0]] if keys[0] in node else []
+    return [value for name in names for value in _below(node[name], keys[1:])]
+
+
+def _paths_in(node: Any) -> Iterator[str]:
+    """Texts under stages/, among keys and values."""
+    if isinstance(node, dict):
+        yield from _paths_in([*node, *node.values()])
+    elif isinstance(node, list):
+        for child in node:
+            yield from _paths_in(child)
+    elif isinstance(node, str) and node.startswith("stages/"):
+        yield node
+
+
+def _wrong_params(name: str, file: Path, stage: dict, root: Path) -> list[str]:
+    declared = {as_pattern(path) for path in stage["params"]}
+    read = params_read(file, root)
+    wrong = [f"{name} reads params {path} and does not declare it" for path in sorted(read - declared)]
+    wrong += [f"{name} declares params {path} and does not read it" for path in sorted(declared - read)]
+    if not any(name in path.split(".") for path in read):
+        wrong.append(f"{name} reads no params section {name}")
     return wrong

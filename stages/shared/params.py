@@ -55,7 +55,7 @@ def read_params(section: type[Section], *paths: str, file: Path = PARAMS) -> Sec
     try:
         return section.model_validate(merged)
     except ValidationError as error:
-        problems = [_problem(problem, section, paths[-1], origin) for problem in error.errors()]
+        problems = [_problem(problem, section, paths[-1], origin) for problem in _by_cause(error.errors(), section)]
         first = problems[0][0]
         raise InputError(
             where=f"{file}:{_line(tree, first)}: " + "; ".join(path for path, *_ in problems),
@@ -103,14 +103,31 @@ def _mapping(tree: Any, path: str, file: Path) -> Any:
     return node
 
 
+def _by_cause(errors: Any, section: type[Params]) -> list[Any]:
+    """Unknown keys first; a key that is missing only because it is misspelt is not told twice."""
+    unknown = [error for error in errors if error["type"] == "extra_forbidden"]
+    misspelt = {name for error in unknown for name in _close(error, section)}
+    others = [error for error in errors if error["type"] != "extra_forbidden"]
+    return unknown + [error for error in others if not (error["type"] == "missing" and error["loc"][-1] in misspelt)]
+
+
+def _close(error: Any, section: type[Params]) -> list[str]:
+    return difflib.get_close_matches(str(error["loc"][-1]), _siblings(error, section), n=1)
+
+
+def _siblings(error: Any, section: type[Params]) -> list[str]:
+    """The keys known where an unknown one was found; empty deeper down, where its class is not at hand."""
+    return list(section.model_fields) if len(error["loc"]) == 1 else []
+
+
 def _problem(problem: Any, section: type[Params], path: str, origin: dict[str, str]) -> tuple[str, str, str]:
     """Path, what was expected, what came; for one pydantic error."""
     head, *rest = (str(part) for part in problem["loc"]) if problem["loc"] else ("",)
     where = ".".join([origin.get(head, f"{path}.{head}".rstrip(".")), *rest])
     if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(problem["loc"][-1], list(section.model_fields), n=1)
-        hint = f"perhaps {close[0]}" if close else f"one of {', '.join(section.model_fields)}"
-        return where, f"a known key ({hint})", f"the unknown key {problem['loc'][-1]}"
+        close = _close(problem, section)
+        known = f"perhaps {close[0]}" if close else ", ".join(_siblings(problem, section))
+        return where, "a known key" + (f" ({known})" if known else ""), f"the unknown key {problem['loc'][-1]}"
     if problem["type"] == "missing":
         return where, "a value", "none"
     return where, problem["msg"].removeprefix("Input should be ").removeprefix("Value error, "), repr(problem["input"])

@@ -1,0 +1,1 @@
+"""How a person drives the build; what the build does is in stages/."""

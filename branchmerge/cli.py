@@ -1,0 +1,109 @@
+"""The command `branchmerge`: profiles, the result, and what this machine has."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages.shared.errors import BranchmergeError, InputError
+from stages.shared.params import PARAMS
+
+METRICS = Path("reports/metrics.json")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+profile = typer.Typer(no_args_is_help=True, help="Whole params.yaml files, copied by name.")
+app.add_typer(profile, name="profile")
+
+
+@profile.command("list")
+def list_profiles() -> None:
+    """List the profiles; * marks the one in use."""
+    from branchmerge.profiles import in_use, names
+
+    current = in_use()
+    for name in names():
+        print(f"{'*' if name == current else ' '} {name}")
+    if current is None:
+        print("params.yaml was edited: it equals no profile")
+
+
+@profile.command("use")
+def use_profile(name: str, force: Annotated[bool, typer.Option(help="Lose unsaved changes of params.yaml.")] = False) -> None:
+    """Copy a profile over params.yaml, and clear outputs of stages it does not have (DVC keeps them in its cache)."""
+    from branchmerge.profiles import use
+
+    for removed in use(name, force):
+        print(f"removed {removed} (in the cache)")
+    print(f"params.yaml is now profile {name}")
+
+
+@profile.command("show")
+def show_profile(name: str) -> None:
+    """Print a profile."""
+    from branchmerge.profiles import path_of
+
+    print(path_of(name).read_text(), end="")
+
+
+@profile.command("check")
+def check_profile(file: Annotated[Path, typer.Argument(help="A profile, or params.yaml.")] = PARAMS) -> None:
+    """Check every section of a params file."""
+    from branchmerge.sections import check
+
+    check(file)
+    print(f"{file} is complete and valid")
+
+
+@app.command()
+def table() -> None:
+    """Print the result: accuracy of every model in every domain, with its interval."""
+    import rich
+    from rich.table import Table
+
+    if not METRICS.is_file():
+        raise InputError(where=str(METRICS), expected="the result of a build", got="no such file", do="run dvc repro")
+    accuracy = json.loads(METRICS.read_text())["accuracy"]
+    domains = list(next(iter(accuracy.values())))
+    result = Table("model", *(f"{domain} %" for domain in domains), "mean %")
+    for model, row in accuracy.items():
+        cells = [f"{100 * row[d]['mean']:.1f} [{100 * row[d]['low']:.1f}, {100 * row[d]['high']:.1f}]" for d in domains]
+        result.add_row(model, *cells, f"{100 * sum(row[d]['mean'] for d in domains) / len(domains):.1f}")
+    rich.print(result)
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what this machine has; exit code 1 where the build cannot run."""
+    import rich
+    from rich.table import Table
+
+    from branchmerge.doctor import findings
+
+    found = findings()
+    marks = {True: "[green]ok[/]", False: "[red]no[/]", None: ""}
+    result = Table("what", "found", "")
+    for finding in found:
+        result.add_row(finding.name, finding.value.replace("[", r"\["), marks[finding.is_fine])
+    rich.print(result)
+    if any(finding.is_fine is False for finding in found):
+        sys.exit(1)
+
+
+@app.command()
+def clean() -> None:
+    """Clear outputs of stages the build no longer has (DVC keeps them in its cache)."""
+    from branchmerge.outputs import remove_stale
+
+    for removed in remove_stale():
+        print(f"removed {removed} (in the cache)")
+
+
+def main() -> None:
+    """Entry point: errors raised on purpose end as one line and exit code 2."""
+    try:
+        app()
+    except BranchmergeError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,25 @@
+"""What tests share: the project's folder, and copies of it to break."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def project() -> Path:
+    """The project's own folder; read only."""
+    return ROOT
+
+
+@pytest.fixture
+def project_copy(tmp_path: Path) -> Path:
+    """The build without outputs, to be broken."""
+    for name in ("stages", "profiles", ".dvc/plots"):
+        if (ROOT / name).exists():
+            shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    return tmp_path

@@ -1,0 +1,76 @@
+"""The tokens a model is trained on are those it is asked and graded with."""
+
+from pathlib import Path
+
+import pytest
+
+from stages.base import make_tokenizer
+from stages.shared.chat import conversation, prompt_text, response, training_row
+from stages.shared.problems import Problem
+
+ANSWER = "<think>\n3*4=12\n</think>\n12"
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return make_tokenizer([Problem("What is 3*4?", "3*4=12", "12")], vocab_size=384)
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        ("<think>\na\n</think>\nb", "a", "b"),
+        ("b", None, "b"),
+        ("<think>\na", None, None),  # cut off while thinking: no answer
+        ("<think>a</think>", "a", ""),
+    ],
+)
+def test_a_response_is_taken_apart_at_its_think_tags(text: str, reasoning: str | None, answer: str | None):
+    assert (response(text).reasoning, response(text).answer) == (reasoning, answer)
+
+
+def test_the_answer_and_the_stop_token_carry_loss_and_nothing_of_the_prompt(tokenizer):
+    row = training_row(tokenizer, conversation("What is 3*4?", ANSWER))
+    with_loss = [id_ for id_, mask in zip(row["input_ids"], row["completion_mask"], strict=True) if mask]
+    without = [id_ for id_, mask in zip(row["input_ids"], row["completion_mask"], strict=True) if not mask]
+
+    assert tokenizer.decode(with_loss) == f"{ANSWER}<|im_end|>"
+    assert with_loss[-1] == tokenizer.eos_token_id
+    assert tokenizer.decode(without) == "<|im_start|>user\nWhat is 3*4?<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_the_training_prefix_is_the_generation_prompt(tokenizer):
+    row = training_row(tokenizer, conversation("What is 3*4?", ANSWER))
+    prompt = tokenizer(prompt_text(tokenizer, "What is 3*4?"), add_special_tokens=False)["input_ids"]
+
+    assert row["input_ids"][: len(prompt)] == prompt
+
+
+def test_the_template_marks_the_same_tokens(tokenizer):
+    """The chat template's own generation marks are an independent account of what carries loss."""
+    row = training_row(tokenizer, conversation("What is 3*4?", ANSWER))
+    marked = tokenizer.apply_chat_template(
+        conversation("What is 3*4?", ANSWER), return_dict=True, return_assistant_tokens_mask=True
+    )
+    length = len(row["input_ids"])  # after the stop token the template writes a line break
+
+    assert marked["input_ids"][:length] == row["input_ids"]
+    assert marked["assistant_masks"][:length] == row["completion_mask"]
+
+
+def test_reasoning_content_is_rendered_in_think_tags(tokenizer):
+    apart = [{"role": "assistant", "reasoning_content": "3*4=12", "content": "12"}]
+    whole = [{"role": "assistant", "content": ANSWER}]
+
+    assert tokenizer.apply_chat_template(apart, tokenize=False) == tokenizer.apply_chat_template(whole, tokenize=False)
+
+
+def test_every_digit_is_a_token_and_think_tags_survive_decoding(tokenizer):
+    ids = tokenizer(ANSWER, add_special_tokens=False)["input_ids"]
+
+    assert [tokenizer.decode([id_]) for id_ in ids].count("1") == 2
+    assert tokenizer.decode(ids, skip_special_tokens=True) == ANSWER
+
+
+def test_the_template_is_a_file_of_its_own(project: Path, tokenizer):
+    assert tokenizer.chat_template == (project / "stages/templates/chat.jinja").read_text()

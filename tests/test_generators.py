@@ -1,0 +1,63 @@
+"""Generated problems: enough of them, never shared between splits, with answers that are right."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stages.shared.grading import Judge, VerifyParams
+from stages.shared.problems import Problem, problems, split_of
+
+GENERATORS = sorted(Path(__file__).resolve().parent.parent.glob("stages/generators/*.py"))
+CASES = pytest.mark.parametrize("source", GENERATORS, ids=[source.stem for source in GENERATORS])
+
+
+def drawn(source: Path) -> list[Problem]:
+    return problems(source, "train", seed=0, count=300)
+
+
+def test_there_is_one_generator_for_each_domain_of_the_toy():
+    assert [source.stem for source in GENERATORS] == ["arithmetic", "formulas", "functions"]
+
+
+@CASES
+def test_splits_share_no_question(source: Path):
+    train, dev, test = (
+        {problem.question for problem in problems(source, split, seed, 300)}
+        for split, seed in (("train", 0), ("dev", 1), ("test", 2))
+    )
+
+    assert not train & dev | train & test | dev & test
+    assert all(split_of(question) == "test" for question in test)
+
+
+@CASES
+def test_the_same_seed_gives_the_same_problems_and_another_seed_others(source: Path):
+    assert drawn(source) == drawn(source)
+    assert drawn(source) != problems(source, "train", seed=1, count=300)
+
+
+@CASES
+def test_every_gold_answer_is_judged_correct(source: Path):
+    with Judge(VerifyParams(relative_tolerance=0, program_wall_s=2, program_memory_mib=256)) as judge:
+        grades = [judge.grade(problem.answer, problem.answer, problem.tests) for problem in drawn(source)]
+
+    assert {grade.verdict for grade in grades} == {"correct"}
+
+
+@CASES
+def test_every_worked_step_is_true(source: Path):
+    steps = [step for problem in drawn(source) for step in re.findall(r"[\d+*/-]+=\d+", problem.reasoning)]
+
+    assert steps or source.stem == "functions"
+    assert [step for step in steps if eval(step.replace("=", "=="), {}) is not True] == []
+
+
+def test_a_program_of_another_problem_fails_the_tests():
+    source = next(source for source in GENERATORS if source.stem == "functions")
+    some = drawn(source)[:100]
+    with Judge(VerifyParams(relative_tolerance=0, program_wall_s=2, program_memory_mib=256)) as judge:
+        grades = [judge.grade(other.answer, None, problem.tests) for problem, other in zip(some, some[1:], strict=False)]
+
+    wrong = sum(grade.verdict == "wrong" for grade in grades)
+    assert wrong >= 97  # two chains may do the same
