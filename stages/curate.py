@@ -12,6 +12,7 @@ Run     python -m stages.curate --domain math
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pydantic import PositiveInt
 
 from stages.shared import chat
@@ -19,7 +20,7 @@ from stages.shared.command import Domain, run
 from stages.shared.errors import StageError
 from stages.shared.files import Row, read_rows, write_rows
 from stages.shared.params import Params, RunParams, read_params
-from stages.shared.records import PROMPT, REJECTED, SFT, TRACE, VERDICT, Record
+from stages.shared.records import PROMPT, REJECTED, SFT, TRACE, VERDICT
 from stages.shared.sql import connect, query
 
 RULES = Path("stages/sql/rules")
@@ -93,31 +94,27 @@ def select(
 ) -> tuple[list[Row], list[Row]]:
     """Kept candidates, and a (trace_id, reason) row for every reason a trace was rejected for."""
     connection = connect(threads)
-    _table(connection, "prompts", prompts, PROMPT)
-    _table(connection, "traces", traces, TRACE)
-    _table(connection, "verdicts", verdicts, VERDICT)
-    import pyarrow as pa
-
-    connection.register("lengths", pa.Table.from_pylist(lengths, pa.schema({"trace_id": pa.string(), "n_tokens": pa.int64()})))
-    connection.register("candidates", query(connection, CANDIDATES, {}).to_arrow_table())
+    _table(connection, "prompts", prompts, PROMPT.schema)
+    _table(connection, "traces", traces, TRACE.schema)
+    _table(connection, "verdicts", verdicts, VERDICT.schema)
+    _table(connection, "lengths", lengths, pa.schema({"trace_id": pa.string(), "n_tokens": pa.int64()}))
+    query(connection, CANDIDATES, {})
     thresholds = params.model_dump()
     rejected = [
         {"trace_id": trace_id, "reason": rule.stem}
         for rule in sorted(RULES.glob("*.sql"))
         for (trace_id,) in query(connection, rule, thresholds).fetchall()
     ]
-    _table(connection, "rejected", rejected, REJECTED)
+    _table(connection, "rejected", rejected, REJECTED.schema)
     surplus = [trace_id for (trace_id,) in query(connection, SURPLUS, thresholds).fetchall()]
     rejected += [{"trace_id": trace_id, "reason": "surplus"} for trace_id in surplus]
     gone = {row["trace_id"] for row in rejected}
-    candidates = connection.table("candidates").to_arrow_table().to_pylist()
+    candidates = connection.sql("from candidates order by trace_id").to_arrow_table().to_pylist()
     return [row for row in candidates if row["trace_id"] not in gone], rejected
 
 
-def _table(connection: Any, name: str, rows: list[Row], record: Record) -> None:
-    import pyarrow as pa
-
-    connection.register(name, pa.Table.from_pylist(rows, schema=record.schema))
+def _table(connection: Any, name: str, rows: list[Row], schema: pa.Schema) -> None:
+    connection.register(name, pa.Table.from_pylist(rows, schema=schema))
 
 
 if __name__ == "__main__":

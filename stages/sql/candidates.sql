@@ -2,6 +2,7 @@
 -- Grain: one row a trace.
 -- Reads: traces, verdicts, prompts, lengths (tables of the curate stage).
 -- Columns: trace_id, prompt_id, question, sample_index, response, reasoning, answer, finish_reason, verdict, n_tokens.
+create table candidates as
 select
     traces.trace_id,
     traces.prompt_id,
