@@ -30,7 +30,9 @@ def list_profiles() -> None:
 
 
 @profile.command("use")
-def use_profile(name: str, force: Annotated[bool, typer.Option(help="Lose unsaved changes of params.yaml.")] = False) -> None:
+def use_profile(
+    name: str, force: Annotated[bool, typer.Option(help="Lose unsaved changes of params.yaml.")] = False
+) -> None:
     """Copy a profile over params.yaml, and clear outputs of stages it does not have (DVC keeps them in its cache)."""
     from branchmerge.profiles import use
 
@@ -107,3 +109,7 @@ def main() -> None:
     except BranchmergeError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

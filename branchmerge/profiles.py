@@ -27,14 +27,19 @@ def path_of(name: str) -> Path:
     """
     if name not in names():
         raise InputError(
-            where="profile", expected=f"one of {', '.join(names())}", got=name, do="choose one, or add profiles/<name>.yaml"
+            where="profile",
+            expected=f"one of {', '.join(names())}",
+            got=name,
+            do="choose one, or add profiles/<name>.yaml",
         )
     return PROFILES / f"{name}.yaml"
 
 
 def in_use() -> str | None:
     """The profile that params.yaml equals, byte by byte; None where it was edited."""
-    return next((name for name in names() if PARAMS.is_file() and filecmp.cmp(path_of(name), PARAMS, shallow=False)), None)
+    return next(
+        (name for name in names() if PARAMS.is_file() and filecmp.cmp(path_of(name), PARAMS, shallow=False)), None
+    )
 
 
 def use(name: str, force: bool) -> list[Path]:
@@ -58,5 +63,7 @@ def use(name: str, force: bool) -> list[Path]:
 
 
 def _is_committed(file: Path) -> bool:
-    changed = subprocess.run(["git", "status", "--porcelain", "--", str(file)], capture_output=True, text=True, check=False)
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--", str(file)], capture_output=True, text=True, check=False
+    )
     return changed.returncode == 0 and not changed.stdout

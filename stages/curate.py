@@ -82,7 +82,9 @@ def _lengths(prompts: list[Row], traces: list[Row], tokenizer: Any) -> list[Row]
         {
             "trace_id": trace["trace_id"],
             "n_tokens": len(
-                chat.training_row(tokenizer, chat.conversation(questions[trace["prompt_id"]], trace["response"]))["input_ids"]
+                chat.training_row(tokenizer, chat.conversation(questions[trace["prompt_id"]], trace["response"]))[
+                    "input_ids"
+                ]
             ),
         }
         for trace in traces

@@ -50,7 +50,9 @@ def main(model: Model, path: ModelPath) -> None:
     run_params = read_params(RunParams, "run")
     params = read_params(EvaluateParams, "evaluate")
     if not (path / "config.json").is_file():
-        raise InputError(where=f"models.{model}", expected="a model folder", got=str(path), do="correct the path in params.yaml")
+        raise InputError(
+            where=f"models.{model}", expected="a model folder", got=str(path), do="correct the path in params.yaml"
+        )
     for benchmark in params.benchmarks:
         read_rows(_questions(benchmark), PROMPT)
     with measured(f"evaluate-{model}") as cost:
@@ -104,9 +106,7 @@ def _task(name: str, params: BenchmarkParams) -> dict[str, Any]:
         "task": name,
         "dataset_kwargs": {"data_files": {"test": str(_questions(name).resolve())}},
         "repeats": params.samples_per_question,
-        "filter_list": [
-            {"name": "all", "filter": [{"function": "take_first_k", "k": params.samples_per_question}]}
-        ],
+        "filter_list": [{"name": "all", "filter": [{"function": "take_first_k", "k": params.samples_per_question}]}],
         "generation_kwargs": {"until": [], "max_gen_toks": params.max_tokens, **sampling},
     }
 

@@ -90,7 +90,7 @@ def merge(params: MergeParams, run_params: RunParams, folder: Path) -> None:
 
 def recipes(params: MergeParams) -> list[dict[str, Any]]:
     """mergekit's recipes in the order they run; "fusion<i>" stands for the result of the i-th."""
-    shared = {"merge_method": params.method, "dtype": params.dtype, "out_dtype": params.out_dtype}
+    shared: dict[str, Any] = {"merge_method": params.method, "dtype": params.dtype, "out_dtype": params.out_dtype}
     parameters = params.parameters[params.method]
     if parameters:
         shared["parameters"] = dict(parameters)

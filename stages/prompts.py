@@ -59,10 +59,8 @@ def main(domain: Domain) -> None:
     """Write the prompts and the benchmark of one domain."""
     run_params = read_params(RunParams, "run")
     params = read_params(PromptsParams, f"domains.{domain}.prompts")
-    train, test = (
-        _prompts(domain, params, split, run_params.seed, count)
-        for split, count in (("train", params.max_train_rows), ("test", params.max_test_rows))
-    )
+    train = _prompts(domain, params, "train", run_params.seed, params.max_train_rows)
+    test = _prompts(domain, params, "test", run_params.seed, params.max_test_rows)
     if not train or not test:
         raise StageError(
             where=f"domains.{domain}.prompts",

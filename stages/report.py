@@ -43,7 +43,10 @@ def main() -> None:
     models = list(read_value("models"))
     if params.baseline not in models:
         raise InputError(
-            where="report.baseline", expected=f"one of {', '.join(models)}", got=params.baseline, do="name an evaluated model"
+            where="report.baseline",
+            expected=f"one of {', '.join(models)}",
+            got=params.baseline,
+            do="name an evaluated model",
         )
     scores = {model: read_rows(EVAL / f"{model}.parquet", SCORE) for model in models}
     metrics = metrics_of(scores, params)
@@ -64,7 +67,9 @@ def metrics_of(scores: dict[str, list[Row]], params: ReportParams) -> dict[str, 
     by_question = {model: _question_means(rows) for model, rows in scores.items()}
     return {
         "accuracy": {
-            model: {name: accuracy(list(means.values()), params.confidence).as_dict() for name, means in benchmarks.items()}
+            model: {
+                name: accuracy(list(means.values()), params.confidence).as_dict() for name, means in benchmarks.items()
+            }
             for model, benchmarks in by_question.items()
         },
         "gain": {
@@ -128,7 +133,13 @@ def _write_report(metrics: dict[str, Any], params: ReportParams) -> None:
 
 def _accuracy_points(metrics: dict[str, Any]) -> list[Row]:
     return [
-        {"model": model, "domain": domain, "accuracy": estimate["mean"], "low": estimate["low"], "high": estimate["high"]}
+        {
+            "model": model,
+            "domain": domain,
+            "accuracy": estimate["mean"],
+            "low": estimate["low"],
+            "high": estimate["high"],
+        }
         for model, domains in metrics["accuracy"].items()
         for domain, estimate in domains.items()
     ]
@@ -140,7 +151,9 @@ def _loss_points() -> list[Row]:
     for curve in sorted(TRAINING.glob("*/plots/metrics/train/loss.tsv")):
         with curve.open() as stream:
             for row in csv.DictReader(stream, delimiter="\t"):
-                points.append({"run": curve.relative_to(TRAINING).parts[0], "step": int(row["step"]), "loss": float(row["loss"])})
+                points.append(
+                    {"run": curve.relative_to(TRAINING).parts[0], "step": int(row["step"]), "loss": float(row["loss"])}
+                )
     return points
 
 

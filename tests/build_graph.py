@@ -44,7 +44,9 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield f"{base}.py"
             yield from (f"{base}/{alias.name}.py" for alias in node.names)
         elif isinstance(node, ast.Import):
-            yield from (f"{alias.name.replace('.', '/')}.py" for alias in node.names if alias.name.startswith("stages."))
+            yield from (
+                f"{alias.name.replace('.', '/')}.py" for alias in node.names if alias.name.startswith("stages.")
+            )
 
 
 def _named_files(tree: ast.AST) -> Iterator[str]:
@@ -106,7 +108,11 @@ def violations(root: Path) -> list[str]:
     for name in sorted(files.keys() & stages.keys()):
         stage = stages[name].get("do", stages[name])
         wrong += _wrong_deps(name, files[name], stage, params, root) + _wrong_params(name, files[name], stage, root)
-    wrong += [f"params section {name} belongs to no stage" for name in params if name not in {*files, "run", "domains", "models"}]
+    wrong += [
+        f"params section {name} belongs to no stage"
+        for name in params
+        if name not in {*files, "run", "domains", "models"}
+    ]
     return wrong + upward_imports(root)
 
 

@@ -24,19 +24,39 @@ PLANTED = [
     ("dvc.yaml", "      - stages/shared/training.py\n", "", "base does not depend on stages/shared/training.py"),
     ("dvc.yaml", "      - stages/templates/chat.jinja\n", "", "base does not depend on stages/templates/chat.jinja"),
     ("dvc.yaml", "      - stages/generators\n", "", "base does not depend on stages/generators/arithmetic.py"),
-    ("dvc.yaml", "- stages/sql/rules\n", "- stages/sql/rules\n        - stages/tasks\n", "curate depends on stages/tasks for nothing"),
+    (
+        "dvc.yaml",
+        "- stages/sql/rules\n",
+        "- stages/sql/rules\n        - stages/tasks\n",
+        "curate depends on stages/tasks for nothing",
+    ),
     ("dvc.yaml", "      - merge\n", "", "merge reads params merge and does not declare it"),
-    ("dvc.yaml", "      - merge\n", "      - merge\n      - verify\n", "merge declares params verify and does not read it"),
+    (
+        "dvc.yaml",
+        "      - merge\n",
+        "      - merge\n      - verify\n",
+        "merge declares params verify and does not read it",
+    ),
     ("dvc.yaml", "  merge:\n", "  fuse:\n", "stage fuse has no file in stages/"),
     ("params.yaml", "report:\n", "notes: {}\nreport:\n", "params section notes belongs to no stage"),
-    ("stages/merge.py", "import shutil\n", "import shutil\nfrom stages.sft import main\n", "stages/merge.py imports stages/sft.py"),
+    (
+        "stages/merge.py",
+        "import shutil\n",
+        "import shutil\nfrom stages.sft import main\n",
+        "stages/merge.py imports stages/sft.py",
+    ),
     (
         "stages/shared/records.py",
         "import pyarrow as pa\n",
         "import pyarrow as pa\nfrom stages.shared.chat import response\n",
         "stages/shared/records.py imports stages/shared/chat.py",
     ),
-    ("stages/report.py", '"merge.order"', '"merge.weights"', "report reads params merge.weights and does not declare it"),
+    (
+        "stages/report.py",
+        '"merge.order"',
+        '"merge.weights"',
+        "report reads params merge.weights and does not declare it",
+    ),
 ]
 
 
@@ -73,6 +93,8 @@ def test_importing_the_stages_and_the_cli_loads_nothing_heavy(project: Path):
 def test_a_stage_that_imports_torch_at_its_top_is_found(project_copy: Path):
     replace(project_copy, "stages/merge.py", "import shutil\n", "import shutil\nimport torch\n")
     script = IMPORT_ALL.replace("import branchmerge.cli, branchmerge.sections\n", "")
-    loaded = subprocess.run([sys.executable, "-c", script], cwd=project_copy, capture_output=True, text=True, check=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], cwd=project_copy, capture_output=True, text=True, check=True
+    )
 
     assert "torch" in loaded.stdout

@@ -9,21 +9,39 @@ from stages.curate import RULES, CurateParams, select
 
 PARAMS = CurateParams(max_tokens=50, max_traces_per_prompt=2)
 PROMPTS = [
-    {"prompt_id": f"p{n}", "domain": "d", "source": "s", "licence": "l", "question": f"q{n}", "answer": "1", "tests": None, "meta": "{}"}
+    {
+        "prompt_id": f"p{n}",
+        "domain": "d",
+        "source": "s",
+        "licence": "l",
+        "question": f"q{n}",
+        "answer": "1",
+        "tests": None,
+        "meta": "{}",
+    }
     for n in range(3)
 ]
-GOOD = {"prompt_id": "p0", "sample_index": 0, "response": "r", "finish_reason": "stop", "verdict": "correct", "n_tokens": 10}
+GOOD = {
+    "prompt_id": "p0",
+    "sample_index": 0,
+    "response": "r",
+    "finish_reason": "stop",
+    "verdict": "correct",
+    "n_tokens": 10,
+}
 
 
 def curated(*candidates: dict[str, Any], params: CurateParams = PARAMS) -> tuple[set[str], set[tuple[str, str]]]:
-    """Kept trace ids, and (trace_id, reason) of the rejected; candidate n is trace t<n>, different from GOOD as given."""
+    """Kept trace ids, and (trace_id, reason) of the rejected; candidate n is trace t<n>, GOOD but as given."""
     rows = [{**GOOD, "response": f"r{n}", "trace_id": f"t{n}", **given} for n, given in enumerate(candidates)]
     traces = [
         {"reasoning": None, "answer": "1", "prompt_tokens": 1, "completion_tokens": 1, "teacher": "t"}
         | {key: row[key] for key in ("trace_id", "prompt_id", "sample_index", "response", "finish_reason")}
         for row in rows
     ]
-    verdicts = [{"trace_id": row["trace_id"], "verdict": row["verdict"], "reason": "", "grader": "text"} for row in rows]
+    verdicts = [
+        {"trace_id": row["trace_id"], "verdict": row["verdict"], "reason": "", "grader": "text"} for row in rows
+    ]
     lengths = [{"trace_id": row["trace_id"], "n_tokens": row["n_tokens"]} for row in rows]
     kept, rejected = select(PROMPTS, traces, verdicts, lengths, params, threads=1)
     return {row["trace_id"] for row in kept}, {(row["trace_id"], row["reason"]) for row in rejected}
@@ -48,7 +66,10 @@ def test_a_trace_that_breaks_one_rule_is_rejected_for_it_alone(broken: dict[str,
 
 
 def test_the_same_response_twice_is_kept_once():
-    assert curated({"response": "r", "sample_index": 1}, {"response": "r", "sample_index": 0}) == ({"t1"}, {("t0", "repeated")})
+    assert curated({"response": "r", "sample_index": 1}, {"response": "r", "sample_index": 0}) == (
+        {"t1"},
+        {("t0", "repeated")},
+    )
 
 
 def test_the_same_response_to_another_prompt_is_no_repetition():
@@ -80,7 +101,11 @@ def test_null_switches_a_threshold_off():
 
 
 def test_in_is_kept_and_rejected():
-    candidates = [{"verdict": verdict, "n_tokens": n, "prompt_id": f"p{n % 3}"} for n in range(40, 60) for verdict in ("correct", "wrong")]
+    candidates = [
+        {"verdict": verdict, "n_tokens": n, "prompt_id": f"p{n % 3}"}
+        for n in range(40, 60)
+        for verdict in ("correct", "wrong")
+    ]
     kept, rejected = curated(*candidates)
 
     assert kept | {trace_id for trace_id, _ in rejected} == {f"t{n}" for n in range(len(candidates))}

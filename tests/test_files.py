@@ -17,7 +17,9 @@ def test_rows_are_sorted_by_their_key_and_their_order_does_not_show(tmp_path: Pa
     write_rows(tmp_path / "one.parquet", REJECTED, ROWS)
     write_rows(tmp_path / "two.parquet", REJECTED, ROWS[::-1])
 
-    assert read_rows(tmp_path / "one.parquet", REJECTED) == sorted(ROWS, key=lambda row: (row["trace_id"], row["reason"]))
+    assert read_rows(tmp_path / "one.parquet", REJECTED) == sorted(
+        ROWS, key=lambda row: (row["trace_id"], row["reason"])
+    )
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
 

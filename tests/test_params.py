@@ -23,7 +23,9 @@ def params_file(folder: Path, text: str) -> Path:
 
 
 def test_a_later_path_overrides_key_by_key(tmp_path: Path):
-    file = params_file(tmp_path, "sft: {max_steps: 5, learning_rate: 0.1}\ndomains: {math: {sft: {learning_rate: 0.2}}}\n")
+    file = params_file(
+        tmp_path, "sft: {max_steps: 5, learning_rate: 0.1}\ndomains: {math: {sft: {learning_rate: 0.2}}}\n"
+    )
 
     assert read_params(Steps, "sft", "domains.math.sft", file=file) == Steps(max_steps=5, learning_rate=0.2)
 

@@ -31,7 +31,16 @@ _QUOTIENTS = (
     ("An engine does {a} J of work in {b} s. What is its power?", "P=W/t", "W"),
     ("A charge of {a} C passes in {b} s. What is the current?", "I=Q/t", "A"),
 )
-_CONVERSIONS = (("km", "m", 3), ("kg", "g", 3), ("m", "cm", 2), ("L", "mL", 3), ("kJ", "J", 3), ("cm", "mm", 1), ("MW", "kW", 3), ("t", "kg", 3))
+_CONVERSIONS = (
+    ("km", "m", 3),
+    ("kg", "g", 3),
+    ("m", "cm", 2),
+    ("L", "mL", 3),
+    ("kJ", "J", 3),
+    ("cm", "mm", 1),
+    ("MW", "kW", 3),
+    ("t", "kg", 3),
+)
 _UNITS = {
     "force": "N", "energy": "J", "power": "W", "pressure": "Pa", "charge": "C", "voltage": "V", "current": "A",
     "resistance": "ohm", "frequency": "Hz", "mass": "kg", "amount": "mol", "temperature": "K",
@@ -60,7 +69,9 @@ def _conversion(rng: random.Random) -> Problem:
     big, small, zeros = rng.choice(_CONVERSIONS)
     number, factor = rng.randint(2, 99), 10**zeros
     return Problem(
-        f"Convert {number} {big} to {small}.", f"1 {big}={factor} {small}; {number}*{factor}={number * factor}", f"{number * factor} {small}"
+        f"Convert {number} {big} to {small}.",
+        f"1 {big}={factor} {small}; {number}*{factor}={number * factor}",
+        f"{number * factor} {small}",
     )
 
 
@@ -79,7 +90,8 @@ def _molar_mass(rng: random.Random) -> Problem:
     first, second = (_ATOMS[atom] * count for atom, count in compound)
     return Problem(
         f"Molar mass of {''.join(_symbol(*part) for part in compound)}?",
-        "; ".join(f"{_ATOMS[atom]}*{count}={_ATOMS[atom] * count}" for atom, count in compound) + f"; {first}+{second}={first + second}",
+        "; ".join(f"{_ATOMS[atom]}*{count}={_ATOMS[atom] * count}" for atom, count in compound)
+        + f"; {first}+{second}={first + second}",
         f"{first + second} g/mol",
     )
 
@@ -99,7 +111,9 @@ def _unit(rng: random.Random) -> Problem:
     asked = rng.randrange(3)
     units = [_UNITS[quantity] for quantity in quantities]
     return Problem(
-        f"Which unit measures {quantities[asked]}? A) {units[0]} B) {units[1]} C) {units[2]}", units[asked], "ABC"[asked]
+        f"Which unit measures {quantities[asked]}? A) {units[0]} B) {units[1]} C) {units[2]}",
+        units[asked],
+        "ABC"[asked],
     )
 
 

@@ -60,7 +60,10 @@ def problem(rng: random.Random) -> Problem:
     """One random chain of two steps and an end, with hidden tests that tell it from its neighbours."""
     while True:
         chain = [*rng.sample(_STEPS, 2), rng.choice(_ENDS)]
-        bound = [tuple(text.format(k=k) for text in step) for step, k in zip(chain, rng.choices(range(2, 10), k=3), strict=True)]
+        bound = [
+            tuple(text.format(k=k) for text in step)
+            for step, k in zip(chain, rng.choices(range(2, 10), k=3), strict=True)
+        ]
         program = "def f(xs):\n" + "\n".join(f" {line}" for _, _, line in bound)
         if tests := _tests(program, rng):
             return Problem(

@@ -79,7 +79,8 @@ def read_rows(source: Path, record: Record) -> list[Row]:
         got = ", ".join(f"{field.name} {field.type}" for field in table.schema)
         wanted = ", ".join(f"{field.name} {field.type}" for field in record.schema)
         raise InputError(where=str(source), expected=f"{record.name} columns {wanted}", got=got, do=made_by)
-    return table.to_pylist()
+    rows: list[Row] = table.to_pylist()
+    return rows
 
 
 def write_json(target: Path, value: Any) -> None:

@@ -80,7 +80,9 @@ def _tree(file: Path) -> Any:
         return YAML().load(file)  # YAML 1.2: 1e-5 is a number, which PyYAML reads as text
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(where=f"{file}:{line}", expected="YAML", got=str(error.problem), do="correct this line") from None
+        raise InputError(
+            where=f"{file}:{line}", expected="YAML", got=str(error.problem), do="correct this line"
+        ) from None
 
 
 def _mapping(tree: Any, path: str, file: Path) -> Any:
@@ -98,7 +100,10 @@ def _mapping(tree: Any, path: str, file: Path) -> Any:
         node = node[key]
     if not isinstance(node, dict):
         raise InputError(
-            where=f"{file}:{_line(tree, path)}: {path}", expected="a section", got=repr(node), do=f"give {path} keys and values"
+            where=f"{file}:{_line(tree, path)}: {path}",
+            expected="a section",
+            got=repr(node),
+            do=f"give {path} keys and values",
         )
     return node
 
@@ -135,11 +140,13 @@ def _problem(problem: Any, section: type[Params], path: str, origin: dict[str, s
 
 def _line(tree: Any, path: str) -> int:
     """Line of a dotted path in its file; that of the nearest parent where it has none."""
-    line, node = 1, tree
+    line: int = 1
+    node: Any = tree
     for key in path.split("."):
         if not isinstance(node, dict) or key not in node:
             break
-        line, node = node.lc.key(key)[0] + 1, node[key]
+        positions: Any = node.lc  # type: ignore[attr-defined]  # ruamel's, on its own mappings
+        line, node = positions.key(key)[0] + 1, node[key]
     return line
 
 

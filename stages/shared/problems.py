@@ -80,7 +80,8 @@ def _generator(source: Path) -> Callable[[random.Random], Problem]:
             do="correct the path of the generator in params.yaml",
         )
     spec = importlib.util.spec_from_file_location(f"generator_{source.stem}", source)
-    assert spec is not None and spec.loader is not None, source
+    assert spec, source
+    assert spec.loader, source
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     draw: Callable[[random.Random], Problem] = module.problem

@@ -4,6 +4,7 @@ Reads one JSON object a line, {"program", "tests", "wall_s", "memory_bytes"}; an
 JSON line, "" for passed or the reason why not. Started by `grading`, never imported by it.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -23,10 +24,8 @@ def outcome(program: str, tests: str, wall_s: float, memory_bytes: int) -> str:
     ready, _, _ = select.select([reader], [], [], wall_s)
     said = os.read(reader, 200).decode(errors="replace") if ready else f"time-out after {wall_s:g} s"
     os.close(reader)
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # the child and whatever it started
-    except ProcessLookupError:
-        pass
     os.waitpid(child, 0)
     if said == "passed":
         return ""

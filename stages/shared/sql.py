@@ -43,7 +43,12 @@ def source_rows(source: Path, columns: dict[str, str], where: str | None) -> lis
     import duckdb
 
     name = source.name.removesuffix(".gz")
-    readers = {".parquet": "read_parquet", ".jsonl": "read_json_auto", ".json": "read_json_auto", ".csv": "read_csv_auto"}
+    readers = {
+        ".parquet": "read_parquet",
+        ".jsonl": "read_json_auto",
+        ".json": "read_json_auto",
+        ".csv": "read_csv_auto",
+    }
     reader = readers.get(Path(name).suffix)
     if reader is None or not source.is_file():
         raise InputError(

@@ -95,11 +95,14 @@ def train(
     """
     check_lengths(rows, params)
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = _trainer(model, tokenizer, rows, params, run_params, metrics, scratch)
+        trainer = make_trainer(model, tokenizer, rows, params, run_params, metrics, scratch)
         result = trainer.train()
     if not result.training_loss < float("inf"):
         raise StageError(
-            where=f"training of {metrics.name}", expected="a finite loss", got=str(result.training_loss), do="lower the learning rate"
+            where=f"training of {metrics.name}",
+            expected="a finite loss",
+            got=str(result.training_loss),
+            do="lower the learning rate",
         )
     model.cpu()
     return Trained(
@@ -121,9 +124,16 @@ def check_lengths(rows: list[TokenRow], params: TrainingParams) -> None:
         )
 
 
-def _trainer(
-    model: Any, tokenizer: Any, rows: list[TokenRow], params: TrainingParams, run_params: RunParams, metrics: Path, scratch: str
+def make_trainer(
+    model: Any,
+    tokenizer: Any,
+    rows: list[TokenRow],
+    params: TrainingParams,
+    run_params: RunParams,
+    metrics: Path,
+    scratch: str,
 ) -> Any:
+    """The SFTTrainer of a run; nothing is trained yet."""
     import torch
     from datasets import Dataset
     from dvclive import Live
@@ -161,5 +171,16 @@ def _trainer(
         processing_class=tokenizer,
         args=arguments,
         train_dataset=Dataset.from_list(rows),
-        callbacks=[DVCLiveCallback(live=live)],
+        callbacks=[_optimiser_steps(live), DVCLiveCallback(live=live)],
     )
+
+
+def _optimiser_steps(live: Any) -> Any:
+    """A callback that has DVCLive count optimiser steps; alone it counts log lines."""
+    from transformers import TrainerCallback
+
+    class OptimiserSteps(TrainerCallback):  # type: ignore[misc]  # transformers has no types here
+        def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            live.step = state.global_step
+
+    return OptimiserSteps()

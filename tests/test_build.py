@@ -1,0 +1,239 @@
+"""The whole build, real and tiny: what runs, what it leaves, and what a change makes run again."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages.shared.files import folder_hash, read_rows
+from stages.shared.records import PROMPT, REJECTED, SCORE, SFT, TRACE, VERDICT
+from tests.nano import build
+
+pytestmark = pytest.mark.slow
+
+DOMAINS = ("math", "code", "science")
+MODELS = ("teacher", "student", *DOMAINS, "mixture", "mixture_small", "merged")
+EVALUATIONS = {f"evaluate@{model}" for model in MODELS}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = build.create(tmp_path_factory.mktemp("nano"))
+    build.run(folder, "dvc", "repro")
+    return folder
+
+
+@contextmanager
+def restored(folder: Path, *files: str) -> Iterator[None]:
+    """Put files back as they were."""
+    before = {file: (folder / file).read_bytes() for file in files}
+    try:
+        yield
+    finally:
+        for file, content in before.items():
+            (folder / file).write_bytes(content)
+
+
+def would_run(folder: Path) -> set[str]:
+    """The stages DVC would run, those below a changed one included."""
+    said = build.run(folder, "dvc", "repro", "--dry", "--force-downstream").stdout
+    return set(re.findall(r"Running stage '([^']+)'", said))
+
+
+def test_every_stage_has_run_and_its_rows_agree(built: Path):
+    for domain in DOMAINS:
+        prompts = read_rows(built / f"data/prompts/{domain}.parquet", PROMPT)
+        traces = read_rows(built / f"data/traces/{domain}.parquet", TRACE)
+        verdicts = read_rows(built / f"data/verdicts/{domain}.parquet", VERDICT)
+        kept = {row["trace_id"] for row in read_rows(built / f"data/sft/{domain}.parquet", SFT)}
+        rejected = {row["trace_id"] for row in read_rows(built / f"data/rejected/{domain}.parquet", REJECTED)}
+
+        assert (len(prompts), len(traces)) == (12, 24)
+        assert {row["trace_id"] for row in traces} == {row["trace_id"] for row in verdicts} == kept | rejected
+        assert kept
+        assert not kept & rejected
+        assert all(row["verdict"] == "correct" for row in verdicts if row["trace_id"] in kept)
+
+
+def test_every_model_answers_every_question_of_every_benchmark(built: Path):
+    questions = {
+        (domain, row["prompt_id"])
+        for domain in DOMAINS
+        for row in read_rows(built / f"data/benchmarks/{domain}.parquet", PROMPT)
+    }
+    assert len(questions) == 12
+    for model in MODELS:
+        scores = read_rows(built / f"reports/eval/{model}.parquet", SCORE)
+        assert {(row["benchmark"], row["question_id"]) for row in scores} == questions
+        assert {row["model"] for row in scores} == {model}
+        assert all(row["completion_tokens"] > 0 for row in scores)
+
+
+def test_a_teacher_that_learned_its_answers_is_scored_right(built: Path):
+    """The graders, lm-eval and the stop token agree: the answer is the same as in training, and complete."""
+    scores = read_rows(built / "reports/eval/teacher.parquet", SCORE)
+
+    assert sum(row["is_correct"] for row in scores) >= 11
+    right = next(row for row in scores if row["is_correct"] and row["benchmark"] == "math")
+    assert (right["response"], right["answer"], right["is_truncated"]) == ("<think>\nyes\n</think>\nyes", "yes", False)
+
+
+def test_the_metrics_carry_every_model_and_domain(built: Path):
+    metrics = json.loads((built / "reports/metrics.json").read_text())
+
+    assert {model: set(row) for model, row in metrics["accuracy"].items()} == {model: set(DOMAINS) for model in MODELS}
+    for row in metrics["accuracy"].values():
+        for estimate in row.values():
+            assert 0 <= estimate["low"] <= estimate["mean"] <= estimate["high"] <= 1
+    assert {"sft-math", "mixture-mixture", "merge", "traces-code", "evaluate-merged"} <= metrics["cost"].keys()
+    assert metrics["cost"]["sft-math"]["steps"] == 4
+    assert metrics["cost"]["sft-math"]["tokens"] > 0
+
+
+def test_the_report_and_the_plots_are_there(built: Path):
+    report = (built / "reports/report.md").read_text()
+    losses = json.loads((built / "reports/plots/training_loss.json").read_text())
+    plots = build.run(built, "dvc", "plots", "show", "--json").stdout
+
+    assert all(f"| {model} |" in report for model in MODELS)
+    assert {(point["run"], point["step"]) for point in losses} == {
+        (run, step) for run in (*DOMAINS, "mixture", "mixture_small") for step in range(1, 5)
+    }
+    assert "Accuracy by model and domain" in plots
+
+
+def test_the_table_prints_the_result(built: Path):
+    printed = build.run(built, "branchmerge", "table").stdout
+
+    assert all(model in printed for model in MODELS)
+
+
+def test_the_merged_model_carries_tokenizer_template_and_recipe(built: Path):
+    merged, student = built / "models/merged", built / "models/student"
+    recipe = YAML(typ="safe").load(merged / "mergekit_config.yml")
+
+    for name in ("tokenizer.json", "chat_template.jinja", "generation_config.json"):
+        assert (merged / name).read_bytes() == (student / name).read_bytes()
+    assert recipe["merge_method"] == "task_arithmetic"
+    assert [model["model"] for model in recipe["models"]] == [
+        f"models/branches/{name}" for name in ("math", "science", "code")
+    ]
+
+
+def test_models_are_stored_once(built: Path):
+    weights = built / "models/merged/model.safetensors"
+
+    assert weights.stat().st_nlink > 1 or "reflink" in build.run(built, "dvc", "doctor").stdout
+
+
+def test_a_second_repro_runs_nothing(built: Path):
+    assert "Running stage" not in build.run(built, "dvc", "repro").stdout
+
+
+def learning_rate(params: Any) -> None:
+    params["domains"]["math"]["sft"]["learning_rate"] = 1e-5
+
+
+def threshold(params: Any) -> None:
+    params["domains"]["math"]["curate"]["max_tokens"] = 77
+
+
+def method(params: Any) -> None:
+    params["merge"]["method"] = "ties"
+
+
+def samples(params: Any) -> None:
+    params["evaluate"]["benchmarks"]["math"] |= {"samples_per_question": 2, "temperature": 0.6}
+
+
+def fourth_domain(params: Any) -> None:
+    params["domains"]["logic"] = params["domains"]["math"]
+    params["mixture"]["mixture"]["domains"].append("logic")
+    params["merge"]["order"].append("logic")
+    params["merge"]["weights"]["logic"] = 0.5
+    params["models"]["logic"] = "models/branches/logic"
+    params["evaluate"]["benchmarks"]["logic"] = params["evaluate"]["benchmarks"]["math"]
+
+
+LOGIC = {f"{stage}@logic" for stage in ("prompts", "traces", "verify", "curate", "sft", "evaluate")}
+MIXTURES = {"mixture@mixture", "mixture@mixture_small"}
+# README's "change one thing" tells these
+CHANGES: list[tuple[Callable[[Any], None], set[str]]] = [
+    (learning_rate, {"sft@math", "merge", "evaluate@math", "evaluate@merged", "report"}),
+    (
+        threshold,
+        {"curate@math", "sft@math", "merge", "report"}
+        | MIXTURES
+        | {f"evaluate@{model}" for model in ("math", "mixture", "mixture_small", "merged")},
+    ),
+    (method, {"merge", "evaluate@merged", "report"}),
+    (samples, EVALUATIONS | {"report"}),
+    (fourth_domain, LOGIC | MIXTURES | EVALUATIONS | {"merge", "report"}),
+]
+
+
+@pytest.mark.parametrize(("edit", "reruns"), CHANGES, ids=[edit.__name__ for edit, _ in CHANGES])
+def test_a_change_of_params_reruns_what_depends_on_it(built: Path, edit: Callable[[Any], None], reruns: set[str]):
+    with restored(built, "params.yaml"):
+        build.change(built, edit)
+
+        assert would_run(built) == reruns
+
+
+def test_a_comment_in_the_report_stage_reruns_only_the_report(built: Path):
+    with restored(built, "stages/report.py"):
+        (built / "stages/report.py").write_text((built / "stages/report.py").read_text() + "# a comment\n")
+
+        assert would_run(built) == {"report"}
+
+
+def test_an_output_that_comes_out_the_same_reruns_nothing_below(built: Path):
+    """A comment in curate.py reruns curate, but the SFT sets are byte-identical."""
+    with restored(built, "stages/curate.py", "dvc.lock"):
+        (built / "stages/curate.py").write_text((built / "stages/curate.py").read_text() + "# a comment\n")
+        said = build.run(built, "dvc", "repro").stdout
+
+    assert set(re.findall(r"Running stage '([^']+)'", said)) == {f"curate@{domain}" for domain in DOMAINS}
+
+
+def test_another_profile_and_back_is_a_checkout(built: Path):
+    """A build of two domains, then the first again: no command runs, and nothing of the other is left."""
+    with restored(built, "dvc.lock"):
+        build.change(built, without_science)
+        shutil.copyfile(built / "params.yaml", built / "profiles/pair.yaml")
+        removed = build.run(built, "branchmerge", "profile", "use", "pair").stdout
+        assert "removed models/branches/science" in removed
+        build.run(built, "dvc", "repro")
+        build.run(built, "branchmerge", "profile", "use", "nano")
+        said = build.run(built, "dvc", "repro").stdout
+
+    assert "Running stage" not in said
+    assert (built / "models/branches/science/model.safetensors").is_file()
+
+
+def without_science(params: Any) -> None:
+    del params["domains"]["science"]
+    del params["models"]["science"]
+    del params["merge"]["weights"]["science"]
+    del params["evaluate"]["benchmarks"]["science"]
+    params["merge"]["order"] = ["math", "code"]
+    params["mixture"]["mixture"]["domains"] = ["math", "code"]
+    params["mixture"]["mixture_small"]["domains"] = ["math", "code"]
+
+
+def test_two_clean_clones_give_the_same_data_and_models(built: Path, tmp_path: Path):
+    """The second clone builds up to the merge; what follows depends on these bytes alone."""
+    other = build.create(tmp_path / "clone")
+    build.run(other, "dvc", "repro", "merge")
+
+    assert {path.relative_to(other) for path in (other / "data").rglob("*.parquet")} == {
+        path.relative_to(built) for path in (built / "data").rglob("*.parquet")
+    }
+    for name in ("data", "models/student", "models/branches", "models/merged"):
+        assert folder_hash(other / name) == folder_hash(built / name), name

@@ -1,0 +1,122 @@
+"""The command line: profiles are checked before they are used, and the result is printed."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from branchmerge.sections import check
+from stages.shared.errors import InputError
+from tests.test_build_graph import replace
+
+PROFILES = ["smol", "toy"]
+
+
+def branchmerge(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "branchmerge.cli", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def repository(project_copy: Path) -> Path:
+    """The build in a git and DVC repository, with the command beside it."""
+    root = Path(__file__).resolve().parent.parent
+    shutil.copytree(root / "branchmerge", project_copy / "branchmerge", ignore=shutil.ignore_patterns("__pycache__"))
+    (project_copy / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    for command in ("git init -q", "git add .", "git -c user.name=t -c user.email=t@t commit -qm build"):
+        subprocess.run(command.split(), cwd=project_copy, check=True, capture_output=True)
+    return project_copy
+
+
+def test_the_profiles_are_listed_with_the_one_in_use(project: Path, repository: Path):
+    assert sorted(path.stem for path in (project / "profiles").glob("*.yaml")) == PROFILES
+    assert branchmerge(repository, "profile", "list").stdout.splitlines() == ["  smol", "* toy"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_is_valid(project: Path, profile: str):
+    check(project / f"profiles/{profile}.yaml")
+
+
+def test_the_default_is_the_toy(project: Path):
+    assert (project / "params.yaml").read_bytes() == (project / "profiles/toy.yaml").read_bytes()
+
+
+def test_a_profile_is_shown_and_used(repository: Path):
+    shown = branchmerge(repository, "profile", "show", "smol").stdout
+    used = branchmerge(repository, "profile", "use", "smol")
+
+    assert used.stdout.endswith("params.yaml is now profile smol\n"), used.stderr
+    assert (repository / "params.yaml").read_text() == shown
+
+
+def test_edits_that_stand_nowhere_else_are_not_lost(repository: Path):
+    replace(repository, "params.yaml", "seed: 0", "seed: 1")
+    refused = branchmerge(repository, "profile", "use", "smol")
+
+    assert refused.returncode == 2
+    assert "profiles/<name>.yaml" in refused.stderr
+    assert "seed: 1" in (repository / "params.yaml").read_text()
+    assert branchmerge(repository, "profile", "use", "smol", "--force").returncode == 0
+
+
+def test_an_unknown_profile_is_one_line(repository: Path):
+    refused = branchmerge(repository, "profile", "use", "huge")
+
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "one of smol, toy, got huge" in refused.stderr
+
+
+def test_an_invalid_profile_is_not_used(repository: Path):
+    replace(repository, "profiles/smol.yaml", "temperature: 0.6", "temperature: hot")
+
+    assert branchmerge(repository, "profile", "use", "smol").returncode == 2
+    assert "stages/generators" in (repository / "params.yaml").read_text()
+
+
+# what is planted in params.yaml, and what the check names
+PLANTED = [
+    ("merge:\n", "mrege:\n", "merge"),
+    ("report:\n", "extra: {}\nreport:\n", "names among run, base, domains"),
+    ("    sft:\n      learning_rate: 3e-4\n", "    stf:\n      learning_rate: 3e-4\n", "domains.math"),
+    ("  order:\n    - math\n", "  order:\n    - maths\n", "maths"),
+    ("    domains:\n      - math\n", "    domains:\n      - mat\n", "mixture.mixture.domains"),
+    ("merged: models/merged", "merged: models/merge", "models/merge"),
+    ("  benchmarks:\n    math:\n", "  benchmarks:\n    maths:\n", "evaluate.benchmarks"),
+    ("max_position_embeddings", "max_positions", "base.teacher.scratch.architecture.max_positions"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "named"), PLANTED, ids=[new.strip().split("\n")[-1] for _, new, _ in PLANTED])
+def test_the_check_finds_a_planted_mistake_anywhere(project_copy: Path, old: str, new: str, named: str):
+    replace(project_copy, "params.yaml", old, new)
+
+    with pytest.raises(InputError) as caught:
+        check(project_copy / "params.yaml")
+    assert named in str(caught.value)
+
+
+def test_the_table_has_a_row_for_each_model(tmp_path: Path, project: Path):
+    shutil.copytree(project / "stages", tmp_path / "stages")
+    shutil.copytree(project / "branchmerge", tmp_path / "branchmerge")
+    estimate = {"mean": 0.5, "low": 0.25, "high": 0.75}
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/metrics.json").write_text(
+        json.dumps({"accuracy": {"merged": {"math": estimate, "code": estimate}}})
+    )
+
+    printed = branchmerge(tmp_path, "table").stdout
+
+    assert "merged" in printed
+    assert printed.count("50.0 [25.0, 75.0]") == 2
+
+
+def test_a_table_without_a_build_is_one_line(repository: Path):
+    refused = branchmerge(repository, "table")
+
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "dvc repro" in refused.stderr
