@@ -96,16 +96,32 @@ def main(model: Model) -> None:
 def _from_scratch(params: ScratchParams, run_params: RunParams, cost: dict[str, float]) -> tuple[Any, Any]:
     import tempfile
 
-    import transformers
+    import torch
 
-    transformers.set_seed(run_params.seed)
     solved = [
         problem
         for generator, count in params.problems.items()
         for problem in problems(generator, "train", run_params.seed, count)
     ]
     tokenizer = make_tokenizer(solved, params.architecture.vocab_size)
-    shape = params.architecture
+    network = make_network(params.architecture, tokenizer, run_params.seed).to(getattr(torch, params.training.dtype))
+    rows = [training_row(tokenizer, conversation(problem.question, solution(problem))) for problem in solved]
+    with tempfile.TemporaryDirectory() as metrics:
+        trained = train(network, tokenizer, rows, params.training, run_params, Path(metrics))
+    cost |= {"rows": trained.rows, "tokens": trained.tokens, "parameters": network.num_parameters()}
+    return network, tokenizer
+
+
+def solution(problem: Problem) -> str:
+    """The answer a base model learns from: worked steps, then the gold answer."""
+    return f"<think>\n{problem.reasoning}\n</think>\n{problem.answer}"
+
+
+def make_network(shape: Architecture, tokenizer: Any, seed: int) -> Any:
+    """A Qwen2 model with random weights."""
+    import transformers
+
+    transformers.set_seed(seed)
     heads = shape.hidden_size // 32
     config = transformers.Qwen2Config(
         **shape.model_dump(),
@@ -117,16 +133,7 @@ def _from_scratch(params: ScratchParams, run_params: RunParams, cost: dict[str, 
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    network = transformers.Qwen2ForCausalLM(config)
-    rows = [training_row(tokenizer, conversation(problem.question, _solution(problem))) for problem in solved]
-    with tempfile.TemporaryDirectory() as metrics:
-        trained = train(network, tokenizer, rows, params.training, run_params, Path(metrics))
-    cost |= {"rows": trained.rows, "tokens": trained.tokens, "parameters": network.num_parameters()}
-    return network, tokenizer
-
-
-def _solution(problem: Problem) -> str:
-    return f"<think>\n{problem.reasoning}\n</think>\n{problem.answer}"
+    return transformers.Qwen2ForCausalLM(config)
 
 
 def make_tokenizer(solved: list[Problem], vocab_size: int) -> Any:
@@ -146,7 +153,7 @@ def make_tokenizer(solved: list[Problem], vocab_size: int) -> Any:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    bpe.train_from_iterator((f"{problem.question}\n{_solution(problem)}" for problem in solved), trainer)
+    bpe.train_from_iterator((f"{problem.question}\n{solution(problem)}" for problem in solved), trainer)
     # not special: a decoder that drops special tokens must keep the reasoning's bounds
     bpe.add_tokens([tokenizers.AddedToken(token, normalized=False, special=False) for token in THINK_TOKENS])
     tokenizer = PreTrainedTokenizerFast(

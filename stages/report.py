@@ -2,7 +2,7 @@
 
 Reads   reports/eval, reports/cost, reports/training, data/sft, data/rejected
 Writes  reports/report.md, reports/metrics.json, reports/plots
-Params  report, models, merge.method, merge.order
+Params  report, models, evaluate.benchmarks, merge.method, merge.order
 Run     python -m stages.report
 """
 
@@ -121,7 +121,7 @@ def _write_report(metrics: dict[str, Any], params: ReportParams) -> None:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = environment.from_string(TEMPLATE.read_text()).render(
         metrics=metrics,
-        benchmarks=list(next(iter(metrics["accuracy"].values()))),
+        benchmarks=list(read_value("evaluate.benchmarks")),
         baseline=params.baseline,
         confidence=params.confidence,
         method=read_value("merge.method"),

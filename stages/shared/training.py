@@ -67,14 +67,14 @@ def fine_tune(
         output: Folder of the model.
         metrics: Folder of DVCLive.
     """
-    import torch
-    import transformers
-
-    transformers.set_seed(run_params.seed)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(STUDENT)
-    model = transformers.AutoModelForCausalLM.from_pretrained(STUDENT, dtype=getattr(torch, params.dtype))
-    rows = [training_row(tokenizer, row["messages"]) for dataset in datasets for row in read_rows(dataset, SFT)]
     with measured(name) as cost, whole_folder(output) as folder, whole_folder(metrics) as metrics_folder:
+        import torch
+        import transformers
+
+        transformers.set_seed(run_params.seed)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(STUDENT)
+        model = transformers.AutoModelForCausalLM.from_pretrained(STUDENT, dtype=getattr(torch, params.dtype))
+        rows = [training_row(tokenizer, row["messages"]) for dataset in datasets for row in read_rows(dataset, SFT)]
         trained = train(model, tokenizer, rows, params, run_params, metrics_folder)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

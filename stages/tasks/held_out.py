@@ -23,3 +23,8 @@ def process_results(doc: dict[str, Any], results: list[list[str]]) -> dict[str, 
     grades = [_judge().grade(response(text).answer, doc["answer"], doc["tests"]) for text in texts]
     correct = [grade.verdict == "correct" for grade in grades]
     return {"accuracy": sum(correct) / len(correct), "grades": json.dumps(correct)}
+
+
+def graded_answers(grades: list[str]) -> int:
+    """How many answers of a benchmark were graded; lm-eval wants every metric summed up somehow."""
+    return sum(len(json.loads(of_question)) for of_question in grades)

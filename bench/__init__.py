@@ -1,0 +1,1 @@
+"""Measured ratios against named peers, each in one run: make bench NAME=sft."""
