@@ -48,13 +48,19 @@ def main() -> None:
             got=params.baseline,
             do="name an evaluated model",
         )
-    scores = {model: read_rows(EVAL / f"{model}.parquet", SCORE) for model in models}
+    benchmarks = list(read_value("evaluate.benchmarks"))
+    scores = {model: _scores(model, benchmarks) for model in models}
     metrics = metrics_of(scores, params)
     write_json(METRICS, metrics)
-    _write_report(metrics, params)
+    _write_report(metrics, benchmarks, params)
     with whole_folder(PLOTS) as folder:
         write_json(folder / "accuracy.json", _accuracy_points(metrics))
         write_json(folder / "training_loss.json", _loss_points())
+
+
+def _scores(model: str, benchmarks: list[str]) -> list[Row]:
+    """A model's scores, the benchmarks in the order of params.yaml."""
+    return sorted(read_rows(EVAL / f"{model}.parquet", SCORE), key=lambda row: benchmarks.index(row["benchmark"]))
 
 
 def metrics_of(scores: dict[str, list[Row]], params: ReportParams) -> dict[str, Any]:
@@ -115,13 +121,13 @@ def _answers(rows: list[Row]) -> dict[str, dict[str, float]]:
     }
 
 
-def _write_report(metrics: dict[str, Any], params: ReportParams) -> None:
+def _write_report(metrics: dict[str, Any], benchmarks: list[str], params: ReportParams) -> None:
     import jinja2
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = environment.from_string(TEMPLATE.read_text()).render(
         metrics=metrics,
-        benchmarks=list(read_value("evaluate.benchmarks")),
+        benchmarks=benchmarks,
         baseline=params.baseline,
         confidence=params.confidence,
         method=read_value("merge.method"),
