@@ -163,23 +163,43 @@ def fourth_domain(params: Any) -> None:
 
 LOGIC = {f"{stage}@logic" for stage in ("prompts", "traces", "verify", "curate", "sft", "evaluate")}
 MIXTURES = {"mixture@mixture", "mixture@mixture_small"}
-# README's "change one thing" tells these
-CHANGES: list[tuple[Callable[[Any], None], set[str]]] = [
-    (learning_rate, {"sft@math", "merge", "evaluate@math", "evaluate@merged", "report"}),
+# as README's "change one thing" tells them: what is changed, how, what runs again, in words
+CHANGES: list[tuple[str, Callable[[Any], None], set[str], str]] = [
     (
+        "`domains.math.sft.learning_rate`",
+        learning_rate,
+        {"sft@math", "merge", "evaluate@math", "evaluate@merged", "report"},
+        "sft@math, merge, evaluate@math, evaluate@merged, report",
+    ),
+    (
+        "`domains.math.curate.max_tokens`",
         threshold,
         {"curate@math", "sft@math", "merge", "report"}
         | MIXTURES
         | {f"evaluate@{model}" for model in ("math", "mixture", "mixture_small", "merged")},
+        "curate@math, sft@math, both mixtures, merge, the evaluations of these, report",
     ),
-    (method, {"merge", "evaluate@merged", "report"}),
-    (samples, EVALUATIONS | {"report"}),
-    (fourth_domain, LOGIC | MIXTURES | EVALUATIONS | {"merge", "report"}),
+    ("`merge.method`", method, {"merge", "evaluate@merged", "report"}, "merge, evaluate@merged, report"),
+    (
+        "`evaluate.benchmarks.math.samples_per_question`",
+        samples,
+        EVALUATIONS | {"report"},
+        "every evaluation, report",
+    ),
+    (
+        "a fourth domain",
+        fourth_domain,
+        LOGIC | MIXTURES | EVALUATIONS | {"merge", "report"},
+        "its own stages, both mixtures, merge, every evaluation, report",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("edit", "reruns"), CHANGES, ids=[edit.__name__ for edit, _ in CHANGES])
-def test_a_change_of_params_reruns_what_depends_on_it(built: Path, edit: Callable[[Any], None], reruns: set[str]):
+@pytest.mark.parametrize(("label", "edit", "reruns", "words"), CHANGES, ids=[edit.__name__ for _, edit, *_ in CHANGES])
+def test_a_change_of_params_reruns_what_readme_says(
+    built: Path, label: str, edit: Callable[[Any], None], reruns: set[str], words: str
+):
+    assert f"| {label} | {words} |" in (build.ROOT / "README.md").read_text()
     with restored(built, "params.yaml"):
         build.change(built, edit)
 
@@ -187,6 +207,7 @@ def test_a_change_of_params_reruns_what_depends_on_it(built: Path, edit: Callabl
 
 
 def test_a_comment_in_the_report_stage_reruns_only_the_report(built: Path):
+    assert "| a comment in `stages/report.py` | report |" in (build.ROOT / "README.md").read_text()
     with restored(built, "stages/report.py"):
         (built / "stages/report.py").write_text((built / "stages/report.py").read_text() + "# a comment\n")
 

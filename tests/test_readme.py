@@ -1,0 +1,48 @@
+"""What README tells to type exists."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+TARGETS = re.compile(r"^([a-z]+):", re.MULTILINE)
+
+
+def commands(project: Path) -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", (project / "README.md").read_text(), re.DOTALL)
+    return [line.removeprefix("$ ").split("#")[0].strip() for block in blocks for line in block.splitlines() if line[:1] == "$"]
+
+
+def test_every_make_target_of_readme_exists(project: Path):
+    targets = set(TARGETS.findall((project / "Makefile").read_text()))
+    used = {command.split()[1] for command in commands(project) if command.startswith("make ")}
+
+    assert used == {"repro", "test"}
+    assert used <= targets
+
+
+def test_every_branchmerge_command_of_readme_exists(project: Path):
+    used = [command.split()[1:] for command in commands(project) if command.startswith("branchmerge ")]
+
+    assert len(used) >= 3
+    for words in used:
+        group = words[:2] if words[0] == "profile" else words[:1]
+        done = subprocess.run(
+            [sys.executable, "-m", "branchmerge.cli", *group, "--help"], cwd=project, capture_output=True, check=False
+        )
+        assert done.returncode == 0, words
+
+
+def test_the_table_of_readme_has_all_models_of_the_toy(project: Path):
+    from stages.shared.params import read_value
+
+    table = (project / "README.md").read_text().split("## Change one thing")[0]
+
+    assert [name for name in read_value("models", project / "profiles/toy.yaml") if f"| {name} " not in table] == []
+
+
+def test_the_links_of_readme_lead_somewhere(project: Path):
+    links = re.findall(r"\]\(([^)#]+)\)", (project / "README.md").read_text())
+
+    assert links
+    assert [link for link in links if not (project / link).exists()] == []
