@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ def stage_files(root: Path) -> list[Path]:
     return sorted((root / "stages").glob("*.py"))
 
 
+@cache
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
 def closure(file: Path, root: Path) -> set[str]:
     """A stage's file, the first-party modules it imports, and the files of stages/ that they name."""
     found: set[str] = set()
@@ -30,7 +36,7 @@ def closure(file: Path, root: Path) -> set[str]:
         found.add(name)
         path = root / name
         for python in sorted(path.rglob("*.py")) if path.is_dir() else [path] * (path.suffix == ".py"):
-            tree = ast.parse(python.read_text())
+            tree = _tree(python.read_text())
             queue += [module for module in imports(tree) if (root / module).is_file()]
             queue += [named for named in _named_files(tree) if (root / named).exists()]
     return {name for name in found if not any(parent.as_posix() in found for parent in Path(name).parents)}
@@ -61,7 +67,7 @@ def params_read(file: Path, root: Path) -> set[str]:
     for name in closure(file, root):
         path = root / name
         for python in sorted(path.rglob("*.py")) if path.is_dir() else [path] * (path.suffix == ".py"):
-            for call in ast.walk(ast.parse(python.read_text())):
+            for call in ast.walk(_tree(python.read_text())):
                 if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
                     arguments = {"read_params": call.args[1:], "read_value": call.args}.get(call.func.id, [])
                     paths |= {_pattern(argument) for argument in arguments if not isinstance(argument, ast.Starred)}
@@ -86,7 +92,7 @@ def upward_imports(root: Path) -> list[str]:
     wrong = []
     for file in sorted((root / "stages").rglob("*.py")):
         name = file.relative_to(root).as_posix()
-        for imported in imports(ast.parse(file.read_text())):
+        for imported in imports(_tree(file.read_text())):
             if not (root / imported).is_file():
                 continue
             is_shared = imported.startswith("stages/shared/")

@@ -10,7 +10,12 @@ TARGETS = re.compile(r"^([a-z]+):", re.MULTILINE)
 
 def commands(project: Path) -> list[str]:
     blocks = re.findall(r"```console\n(.*?)```", (project / "README.md").read_text(), re.DOTALL)
-    return [line.removeprefix("$ ").split("#")[0].strip() for block in blocks for line in block.splitlines() if line[:1] == "$"]
+    return [
+        line.removeprefix("$ ").split("#")[0].strip()
+        for block in blocks
+        for line in block.splitlines()
+        if line[:1] == "$"
+    ]
 
 
 def test_every_make_target_of_readme_exists(project: Path):
