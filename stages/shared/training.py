@@ -161,6 +161,7 @@ def make_trainer(
         logging_steps=params.logging_steps,
         include_num_input_tokens_seen="non_padding",
         save_strategy="no",
+        logging_nan_inf_filter=False,  # else a loss that is no number is logged as 0
         report_to="none",
         disable_tqdm=not sys.stderr.isatty(),  # a bar for a person, plain lines for a log
         seed=run_params.seed,
