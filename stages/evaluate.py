@@ -8,7 +8,7 @@ Run     python -m stages.evaluate --model merged --path models/merged
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
@@ -39,9 +39,14 @@ class BenchmarkParams(Params):
 
 
 class EvaluateParams(Params):
-    """The benchmarks, by the domain whose held-out questions they ask."""
+    """The benchmarks, by the domain whose held-out questions they ask.
+
+    Args:
+        dtype: Of the weights; auto as they are saved. bfloat16 crawls on a CPU without its instructions.
+    """
 
     batch_size: PositiveInt
+    dtype: Literal["auto", "float32", "bfloat16"]
     benchmarks: dict[str, BenchmarkParams] = Field(min_length=1)
 
 
@@ -80,7 +85,7 @@ def _samples(path: Path, params: EvaluateParams, run_params: RunParams) -> dict[
     torch.set_num_threads(run_params.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     results = lm_eval.simple_evaluate(
-        model=HFLM(pretrained=str(path), device=device, dtype="auto", batch_size=params.batch_size),
+        model=HFLM(pretrained=str(path), device=device, dtype=params.dtype, batch_size=params.batch_size),
         tasks=[_task(name, benchmark) for name, benchmark in params.benchmarks.items()],
         task_manager=TaskManager(include_path=str(TASKS), include_defaults=False),
         apply_chat_template=True,
