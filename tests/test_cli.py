@@ -120,3 +120,16 @@ def test_a_table_without_a_build_is_one_line(repository: Path):
 
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert "dvc repro" in refused.stderr
+
+
+def test_the_doctor_tells_what_is_missing_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
+    from branchmerge import doctor
+
+    monkeypatch.setattr(doctor, "EXTRAS", {"no_such_package": "pip install it"})
+    monkeypatch.setattr(doctor, "MIN_DISK_GIB", 10**9)
+    found = {finding.name: finding for finding in doctor.findings()}
+
+    assert {"python", "cores", "memory", "free disk", "gpu", "cache links"} <= found.keys()
+    assert found["python"].is_fine
+    assert found["free disk"].is_fine is False
+    assert found["extra no_such_package"].value == "missing: pip install it"

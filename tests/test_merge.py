@@ -8,6 +8,7 @@ from stages.merge import MergeParams, Method, merge, recipes
 from stages.shared.errors import InputError
 from stages.shared.files import folder_hash
 from stages.shared.params import RunParams, read_params
+from tests.conftest import TINY
 
 RUN = RunParams(seed=0, threads=1)
 ORDER = ("a", "b", "c")
@@ -78,30 +79,19 @@ def test_a_wrong_recipe_is_refused(tmp_path: Path, line: str, message: str):
 def workspace(tmp_path_factory: pytest.TempPathFactory):
     """A student and three branches: random, of one layer, at distances as of fine-tuning."""
     import torch
-    import transformers
 
-    from stages.base import make_tokenizer
+    from stages.base import make_network, make_tokenizer
     from stages.shared.problems import Problem
 
     folder = tmp_path_factory.mktemp("merge")
     tokenizer = make_tokenizer([Problem("1+1?", "1+1=2", "2")], vocab_size=384)
-    config = transformers.Qwen2Config(
-        vocab_size=384,
-        hidden_size=64,
-        intermediate_size=64,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        tie_word_embeddings=True,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    transformers.set_seed(0)
-    student = transformers.Qwen2ForCausalLM(config)
+    student = make_network(TINY, tokenizer, seed=0)
+    noise = torch.Generator().manual_seed(1)
     for name, scale in {"student": 0.0, "branches/a": 1e-2, "branches/b": 1e-2, "branches/c": 1e-2}.items():
-        model = transformers.Qwen2ForCausalLM(config)
+        model = make_network(TINY, tokenizer, seed=0)
         with torch.no_grad():
             for mine, base in zip(model.parameters(), student.parameters(), strict=True):
-                mine.copy_(base + scale * torch.randn_like(base))
+                mine.copy_(base + scale * torch.randn(base.shape, generator=noise))
         model.save_pretrained(folder / "models" / name)
         tokenizer.save_pretrained(folder / "models" / name)
     return folder

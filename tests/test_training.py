@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from stages.base import make_tokenizer
+from stages.base import make_network, make_tokenizer
 from stages.shared.chat import conversation, training_row
 from stages.shared.errors import StageError
 from stages.shared.params import RunParams
 from stages.shared.problems import Problem
 from stages.shared.training import TrainingParams, check_lengths, train
+from tests.conftest import TINY
 
 RUN = RunParams(seed=0, threads=1)
 PARAMS = TrainingParams(
@@ -34,20 +35,7 @@ def tokenizer():
 
 
 def tiny_model(tokenizer):
-    import transformers
-
-    transformers.set_seed(0)
-    return transformers.Qwen2ForCausalLM(
-        transformers.Qwen2Config(
-            vocab_size=384,
-            hidden_size=64,
-            intermediate_size=64,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            num_key_value_heads=2,
-            eos_token_id=tokenizer.eos_token_id,
-        )
-    )
+    return make_network(TINY, tokenizer, seed=0)
 
 
 def rows_of(tokenizer):
