@@ -61,9 +61,10 @@ def main(model: Model, path: ModelPath) -> None:
     for benchmark in params.benchmarks:
         read_rows(_questions(benchmark), PROMPT)
     with measured(f"evaluate-{model}") as cost:
+        model_hash = folder_hash(path)
         samples = _samples(path, params, run_params)
         scores = [
-            {"model": model, "model_hash": folder_hash(path), **score}
+            {"model": model, "model_hash": model_hash, **score}
             for benchmark, answered in samples.items()
             for score in _scores(path, benchmark, answered, params.benchmarks[benchmark])
         ]
