@@ -15,6 +15,8 @@ METRICS = Path("reports/metrics.json")
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 profile = typer.Typer(no_args_is_help=True, help="Whole params.yaml files, copied by name.")
 app.add_typer(profile, name="profile")
+store = typer.Typer(no_args_is_help=True, help="The row store: every teacher answer, kept once for all projects.")
+app.add_typer(store, name="store")
 
 
 @profile.command("list")
@@ -100,6 +102,54 @@ def clean() -> None:
 
     for removed in remove_stale():
         print(f"removed {removed} (in the cache)")
+
+
+@store.command("stats")
+def store_stats() -> None:
+    """Count rows and tokens by teacher."""
+    import time
+
+    import rich
+    from rich.table import Table
+
+    from branchmerge.store import holdings, path
+
+    result = Table("teacher", "rows", "failed", "prompt tokens", "answer tokens", "last answer")
+    for held in holdings():
+        counts = (f"{count:,.0f}" for count in held[1:5])
+        result.add_row(held.teacher, *counts, time.strftime("%Y-%m-%d %H:%M", time.localtime(held.newest_s)))
+    rich.print(result)
+    print(f"{path()}: {path().stat().st_size / 2**20:.1f} MiB")
+
+
+@store.command("export")
+def store_export(
+    file: Path, teacher: Annotated[str | None, typer.Option(help="Only this teacher's, as stats names it.")] = None
+) -> None:
+    """Write answers to a Parquet file."""
+    from branchmerge.store import export
+
+    print(f"{export(file, teacher)} answers in {file}")
+
+
+@store.command("import")
+def store_import(file: Path) -> None:
+    """Take in answers that export wrote, on this machine or another."""
+    from branchmerge.store import take_in
+
+    print(f"{take_in(file)} new answers")
+
+
+@store.command("prune")
+def store_prune(
+    teacher: Annotated[str | None, typer.Option(help="Only this teacher's, as stats names it.")] = None,
+    older_than_days: Annotated[float | None, typer.Option(help="Only answers stored before.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only rows that failed.")] = False,
+) -> None:
+    """Delete answers that meet every condition given."""
+    from branchmerge.store import prune
+
+    print(f"{prune(teacher, older_than_days, failed)} answers deleted")
 
 
 def main() -> None:

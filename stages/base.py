@@ -1,4 +1,4 @@
-"""A model by name: trained from scratch on procedural problems, or taken from a hub, a folder or a package.
+"""A model by name: trained from scratch on procedural problems, taken from a hub, a folder or a package, or served.
 
 Reads   the generators (scratch) or the named source
 Writes  models/<model>, reports/cost/base-<model>.json
@@ -18,6 +18,7 @@ from stages.shared.errors import InputError
 from stages.shared.files import whole_folder
 from stages.shared.params import Params, RunParams, read_params
 from stages.shared.problems import Problem, problems
+from stages.shared.served import write_served
 from stages.shared.training import TrainingParams, train
 
 CHAT_TEMPLATE = Path("stages/templates/chat.jinja")
@@ -62,18 +63,31 @@ class GgufParams(Params):
     file: str
 
 
+class ServedParams(Params):
+    """A model whose weights only a server has: it can answer as teacher through the engine openai.
+
+    Args:
+        model: What the server calls it.
+        revision: Ours to name; another one means other answers.
+    """
+
+    model: str
+    revision: str
+
+
 class BaseParams(Params):
-    """Where a model comes from: exactly one of the three."""
+    """Where a model comes from: exactly one of the four."""
 
     scratch: ScratchParams | None = None
     hub: HubParams | None = None
     gguf: GgufParams | None = None
+    served: ServedParams | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         given = [name for name in type(self).model_fields if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"exactly one of scratch, hub, gguf (found {', '.join(given) or 'none'})")
+            raise ValueError(f"exactly one of scratch, hub, gguf, served (found {', '.join(given) or 'none'})")
         return self
 
 
@@ -82,6 +96,9 @@ def main(model: Model) -> None:
     run_params = read_params(RunParams, "run")
     params = read_params(BaseParams, f"base.{model}")
     with measured(f"base-{model}") as cost, whole_folder(Path("models") / model) as folder:
+        if params.served:
+            write_served(folder, params.served.model, params.served.revision)
+            return
         if params.scratch:
             network, tokenizer = _from_scratch(params.scratch, run_params, cost)
         elif params.hub:

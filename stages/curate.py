@@ -82,7 +82,7 @@ def _lengths(prompts: list[Row], traces: list[Row], tokenizer: Any) -> list[Row]
         {
             "trace_id": trace["trace_id"],
             "n_tokens": len(
-                chat.training_row(tokenizer, chat.conversation(questions[trace["prompt_id"]], trace["response"]))[
+                chat.training_row(tokenizer, chat.conversation(questions[trace["prompt_id"]], trace["response"] or ""))[
                     "input_ids"
                 ]
             ),

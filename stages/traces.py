@@ -1,172 +1,238 @@
-"""The teacher's answers to one domain's prompts: sampled from a model, or taken from a file of ready-made ones.
+"""The teacher's answers to one domain's prompts: sampled by an engine, or taken from a file of ready-made ones.
 
-Reads   data/prompts/<domain>.parquet, domains.<domain>.traces.teacher
+A sampled answer is kept in the row store as it comes, by the content of what was asked. The output is
+the selection from it that params.yaml describes; so a change costs only the rows that are new.
+
+Reads   data/prompts/<domain>.parquet, domains.<domain>.traces.teacher, the row store
 Writes  data/traces/<domain>.parquet, reports/cost/traces-<domain>.json
 Params  run, traces, domains.<domain>.traces
 Run     python -m stages.traces --domain math
 """
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveInt
+import typer
+from pydantic import Field, model_validator
 
 from stages.shared import chat
+from stages.shared.asking import LimitsParams, answer_all
 from stages.shared.command import Domain, run
 from stages.shared.cost import measured
+from stages.shared.engines.engine import Engine, SamplesParams, Sampling
+from stages.shared.engines.openai import OpenAIParams
+from stages.shared.engines.ray import RayParams
+from stages.shared.engines.transformers import TransformersParams
 from stages.shared.errors import InputError, StageError
-from stages.shared.files import Row, content_id, folder_hash, read_rows, write_rows
+from stages.shared.files import Row, content_id, folder_hash, iterate_rows, write_rows, write_sorted_rows
 from stages.shared.params import Params, RunParams, read_params
+from stages.shared.previous import previous
 from stages.shared.records import PROMPT, TRACE
+from stages.shared.served import served_model
 from stages.shared.sql import source_rows
+from stages.shared.store import Store, Wanted
+
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again the rows that failed.")]
 
 
 class TraceColumns(Params):
-    """SQL expressions over a file of ready-made answers."""
+    """SQL expressions over a file of ready-made answers; unnest(...) makes a row of each item of a list.
+
+    Args:
+        response: The whole answer; or null, and reasoning and answer are its parts.
+        teacher: Who answered; a text in quotes where the file has no column for it.
+        finish_reason: "stop" where the file has no column for it.
+    """
 
     question: str
-    response: str
+    response: str | None = None
+    reasoning: str | None = None
+    answer: str | None = None
     teacher: str
+    finish_reason: str = "'stop'"
+
+    @model_validator(mode="after")
+    def _whole_or_parts(self) -> Self:
+        parts = (self.reasoning, self.answer)
+        if (self.response is None) == (None in parts) or (self.response is not None and any(parts)):
+            raise ValueError("response, or both reasoning and answer")
+        return self
 
 
-class TracesParams(Params):
+class TracesParams(SamplesParams, LimitsParams):
     """How the teacher answers.
 
     Args:
-        teacher: A model folder, or a file of ready-made answers (then the sampling is unused).
-        samples_per_prompt: Answers sampled for each prompt.
-        temperature: 0 for greedy.
-        max_tokens: Longest answer; a longer one ends with finish_reason "length".
-        batch_size: Answers sampled at once.
+        teacher: A model folder, or a file of ready-made answers (then only columns and where are used).
+        engine: What runs the teacher. Its own settings never change an answer's place in the row store.
+        vllm: Arguments of vllm.LLM, by vLLM's names; for the engines vllm and ray.
         columns, where: For a file only: where its columns are, and which rows to take.
     """
 
     teacher: Path
-    samples_per_prompt: PositiveInt
-    temperature: NonNegativeFloat
-    top_p: float = Field(gt=0, le=1)
-    max_tokens: PositiveInt
-    batch_size: PositiveInt
+    engine: Literal["transformers", "vllm", "openai", "ray"]
+    transformers: TransformersParams | None = None
+    vllm: dict[str, Any] = Field(default_factory=dict)
+    openai: OpenAIParams | None = None
+    ray: RayParams | None = None
     columns: TraceColumns | None = None
     where: str | None = None
 
+    @model_validator(mode="after")
+    def _engine_is_set(self) -> Self:
+        if self.engine != "vllm" and getattr(self, self.engine) is None:
+            raise ValueError(f"a section {self.engine}, since the engine is {self.engine}")
+        return self
 
-def main(domain: Domain) -> None:
+
+def main(domain: Domain, retry_failed: RetryFailed = False) -> None:
     """Write the traces of one domain."""
     run_params = read_params(RunParams, "run")
     params = read_params(TracesParams, "traces", f"domains.{domain}.traces")
-    prompts = read_rows(Path(f"data/prompts/{domain}.parquet"), PROMPT)
+    target = Path(f"data/traces/{domain}.parquet")
+    prompts = iterate_rows(Path(f"data/prompts/{domain}.parquet"), PROMPT)
     with measured(f"traces-{domain}") as cost:
         if params.columns is None:
-            rows = _sampled(prompts, params, run_params, domain)
+            _sample(prompts, params, run_params, domain, target, retry_failed, cost)
         else:
-            rows = _imported(prompts, params, params.columns)
-        cost |= {"rows": len(rows), "tokens": sum(row["completion_tokens"] or 0 for row in rows)}
-    if not rows:
-        raise StageError(
-            where=f"domains.{domain}.traces",
-            expected="at least one answer to a prompt",
-            got=f"none among {len(prompts)} prompts",
-            do="take prompts and traces from the same questions",
+            rows = _imported(prompts, params, params.columns, domain)
+            write_rows(target, TRACE, rows)
+            cost["rows"] = len(rows)
+
+
+def _sample(
+    prompts: Iterator[Row],
+    params: TracesParams,
+    run_params: RunParams,
+    domain: str,
+    target: Path,
+    retry_failed: bool,
+    cost: dict[str, float],
+) -> None:
+    """Have every sample answered, and write those of this domain."""
+    model = _model(params, domain)
+    teacher = f"{params.teacher.name}@{folder_hash(params.teacher)}"
+    sampling = Sampling(**params.model_dump(include=set(Sampling.model_fields)))
+    overhead = len((sampling.system or "").encode()) + len(sampling.prefill.encode())
+    with Store(teacher) as store:
+        store.want(_wanted(prompts, teacher, sampling, run_params.seed, params.samples_per_prompt))
+        if store.missing() and (known := previous(target)):
+            store.refill(iterate_rows(known, TRACE))
+        if retry_failed:
+            print(f"{store.forget_failed()} failed rows are asked again")
+        asked = answer_all(
+            store,
+            lambda: _engine(params, model, sampling, run_params.threads),
+            params,
+            sampling.max_tokens,
+            overhead,
+            f"traces {domain}",
         )
-    write_rows(Path(f"data/traces/{domain}.parquet"), TRACE, rows)
+        tally = store.tally()
+        write_sorted_rows(target, TRACE, (_trace(row) for row in store.answered()))
+    cost |= {"rows": tally.rows, "asked": asked, "tokens": tally.completion_tokens}
 
 
-def _trace(prompt: Row, text: str, sample_index: int, teacher: str, sampling: object) -> Row:
-    answered = chat.response(text)
-    return {
-        "trace_id": content_id(prompt["question"], teacher, sampling, sample_index),
-        "prompt_id": prompt["prompt_id"],
-        "sample_index": sample_index,
-        "response": text,
-        "reasoning": answered.reasoning,
-        "answer": answered.answer,
-        "finish_reason": "stop",
-        "prompt_tokens": None,
-        "completion_tokens": None,
-        "teacher": teacher,
-    }
+def _wanted(prompts: Iterator[Row], teacher: str, sampling: Sampling, seed: int, samples: int) -> Iterator[Wanted]:
+    """Every sample of every prompt, by the content of what is asked.
+
+    Settings at their defaults are left out of a row's name, so that a new setting renames no old row.
+    """
+    settings = dict(sorted(sampling.model_dump(exclude_defaults=True).items()))
+    for prompt in prompts:
+        for index in range(samples):
+            trace_id = content_id(prompt["question"], teacher, settings, seed, index)
+            yield Wanted(trace_id, prompt["prompt_id"], index, prompt["question"])
 
 
-def _imported(prompts: list[Row], params: TracesParams, columns: TraceColumns) -> list[Row]:
-    """Ready-made answers, matched to prompts by their question."""
-    by_question = {prompt["question"]: prompt for prompt in prompts}
-    answers: dict[str, list[tuple[str, str]]] = {}
-    for row in source_rows(params.teacher, columns.model_dump(), params.where):
-        if row["question"] in by_question:
-            answers.setdefault(row["question"], []).append((row["teacher"], row["response"]))
-    return [
-        _trace(by_question[question], text, index, teacher, "imported")
-        for question, answered in answers.items()
-        for index, (teacher, text) in enumerate(sorted(set(answered)))
-    ]
+def _trace(row: Row) -> Row:
+    """A trace with the parts of its response."""
+    parts = chat.response(row["response"] or "")
+    return row | {"reasoning": parts.reasoning, "answer": parts.answer}
 
 
-def _sampled(prompts: list[Row], params: TracesParams, run_params: RunParams, domain: str) -> list[Row]:
-    """Answers of a local model, in batches of prompts of about the same length."""
-    import torch
-    import transformers
-    from rich.progress import track
-
-    if not (params.teacher / "config.json").is_file():
+def _model(params: TracesParams, domain: str) -> str:
+    """The teacher's name as its engine knows it: the folder, or what a server calls it."""
+    served = served_model(params.teacher)
+    if served is None and not (params.teacher / "config.json").is_file():
         raise InputError(
             where=f"domains.{domain}.traces.teacher",
             expected="a model folder, or a file of answers with traces.columns",
             got=str(params.teacher),
             do="name a model that the base stage makes, such as models/teacher",
         )
-    torch.set_num_threads(run_params.threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = transformers.AutoTokenizer.from_pretrained(params.teacher, padding_side="left")
-    model = transformers.AutoModelForCausalLM.from_pretrained(params.teacher, dtype="auto").to(device).eval()
-    teacher = f"{params.teacher.name}@{folder_hash(params.teacher)}"
-    sampling = params.model_dump(include={"temperature", "top_p", "max_tokens"}) | {"seed": run_params.seed}
-    asked = [(prompt, index) for prompt in prompts for index in range(params.samples_per_prompt)]
-    asked.sort(key=lambda ask: (len(ask[0]["question"]), ask[0]["prompt_id"], ask[1]))
-    transformers.set_seed(run_params.seed)
-    rows = []
-    for start in track(range(0, len(asked), params.batch_size), description=f"traces {domain}"):
-        batch = asked[start : start + params.batch_size]
-        texts = [chat.prompt_text(tokenizer, prompt["question"]) for prompt, _ in batch]
-        for (prompt, index), answer in zip(batch, _answers(model, tokenizer, texts, params), strict=True):
-            rows.append(_trace(prompt, answer.pop("text"), index, teacher, sampling) | answer)
-    return rows
-
-
-def _answers(model: Any, tokenizer: Any, texts: list[str], params: TracesParams) -> list[Row]:
-    """One sampled answer to each text (B): its text, token counts and finish_reason."""
-    import torch
-
-    inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)  # (B, T)
-    sampling: dict[str, Any] = {"do_sample": False}
-    if params.temperature > 0:
-        sampling = {"do_sample": True, "temperature": params.temperature, "top_p": params.top_p, "top_k": 0}
-    with torch.inference_mode():
-        output = model.generate(
-            **inputs,
-            max_new_tokens=params.max_tokens,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-            **sampling,
+    if served is not None and params.engine != "openai":
+        raise InputError(
+            where=f"domains.{domain}.traces.engine",
+            expected=f"openai, since {params.teacher} is only served elsewhere",
+            got=params.engine,
+            do="set traces.engine to openai, or give the teacher's weights in base",
         )
-    answers = output[:, inputs["input_ids"].shape[1] :].tolist()  # (B, max_tokens)
+    named = params.openai.model if params.openai else None
+    return named or served or str(params.teacher)
+
+
+def _engine(params: TracesParams, model: str, sampling: Sampling, threads: int) -> Engine:
+    if params.engine == "vllm":
+        from stages.shared.engines.vllm import VllmEngine
+
+        return VllmEngine(params.teacher, sampling, params.vllm)
+    if params.engine == "openai":
+        from stages.shared.engines.openai import OpenAIEngine
+
+        assert params.openai is not None
+        return OpenAIEngine(params.teacher, model, sampling, params.openai)
+    if params.engine == "ray":
+        from stages.shared.engines.ray import RayEngine
+
+        assert params.ray is not None
+        return RayEngine(params.teacher, sampling, params.ray, params.vllm)
+    from stages.shared.engines.transformers import TransformersEngine
+
+    assert params.transformers is not None
+    return TransformersEngine(params.teacher, sampling, params.transformers, threads)
+
+
+def _imported(prompts: Iterator[Row], params: TracesParams, columns: TraceColumns, domain: str) -> list[Row]:
+    """Ready-made answers, matched to prompts by their question."""
+    prompt_ids = {prompt["question"]: prompt["prompt_id"] for prompt in prompts}
+    expressions = {name: expression or "null" for name, expression in columns.model_dump().items()}
+    answers: dict[str, dict[tuple[str, str], str]] = {}
+    for row in source_rows(params.teacher, expressions, params.where):
+        if row["question"] in prompt_ids:
+            answers.setdefault(row["question"], {})[row["teacher"], _response(row)] = row["finish_reason"]
+    if not answers:
+        raise StageError(
+            where=f"domains.{domain}.traces",
+            expected="at least one answer to a prompt",
+            got=f"none among {len(prompt_ids)} prompts",
+            do="take prompts and traces from the same questions",
+        )
     return [
-        _answer(tokenizer, ids, prompt_tokens)
-        for ids, prompt_tokens in zip(answers, inputs["attention_mask"].sum(dim=1).tolist(), strict=True)
+        _trace(
+            {
+                "trace_id": content_id(question, teacher, "imported", text),
+                "prompt_id": prompt_ids[question],
+                "sample_index": index,
+                "response": text,
+                "finish_reason": finish_reason,
+                "error": None,
+                "prompt_tokens": None,
+                "completion_tokens": None,
+                "teacher": teacher,
+            }
+        )
+        for question, answered in answers.items()
+        for index, ((teacher, text), finish_reason) in enumerate(sorted(answered.items()))
     ]
 
 
-def _answer(tokenizer: Any, ids: list[int], prompt_tokens: int) -> Row:
-    finish_reason: Literal["stop", "length"] = "length"
-    if tokenizer.eos_token_id in ids:
-        finish_reason = "stop"
-        ids = ids[: ids.index(tokenizer.eos_token_id)]
-    return {
-        "text": tokenizer.decode(ids, skip_special_tokens=True),
-        "finish_reason": finish_reason,
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": len(ids),
-    }
+def _response(row: Row) -> str:
+    """A whole answer, put together from its parts where a file has them apart."""
+    if row["response"] is not None:
+        return str(row["response"])
+    return chat.whole_response(row["reasoning"], row["answer"])
 
 
 if __name__ == "__main__":

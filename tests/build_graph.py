@@ -11,7 +11,10 @@ from typing import Any
 FLOORS = (
     {"errors"},
     {"params", "records", "files"},
-    {"command", "problems", "sql", "chat", "cost", "grading", "training", "statistics", "program_server"},
+    {"command", "problems", "sql", "chat", "cost", "grading", "training", "statistics", "program_server"}
+    | {"engine", "previous", "served"},
+    {"store", "openai", "ray", "transformers", "vllm"},
+    {"asking"},
 )
 
 

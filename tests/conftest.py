@@ -13,6 +13,14 @@ TINY = Architecture(
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A row store of the test's own, never the person's."""
+    folder = tmp_path / "store"
+    monkeypatch.setenv("BRANCHMERGE_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture
 def project() -> Path:
     """The project's own folder; read only."""

@@ -1,11 +1,12 @@
 """The tokens a model is trained on are those it is asked and graded with."""
 
+import copy
 from pathlib import Path
 
 import pytest
 
 from stages.base import make_tokenizer
-from stages.shared.chat import conversation, prompt_text, response, training_row
+from stages.shared.chat import conversation, prompt, response, training_row
 from stages.shared.problems import Problem
 
 ANSWER = "<think>\n3*4=12\n</think>\n12"
@@ -23,6 +24,7 @@ def tokenizer():
         ("b", None, "b"),
         ("<think>\na", None, None),  # cut off while thinking: no answer
         ("<think>a</think>", "a", ""),
+        ("a\n</think>\nb", "a", "b"),  # the template opened the thinking
     ],
 )
 def test_a_response_is_taken_apart_at_its_think_tags(text: str, reasoning: str | None, answer: str | None):
@@ -41,9 +43,9 @@ def test_the_answer_and_the_stop_token_carry_loss_and_nothing_of_the_prompt(toke
 
 def test_the_training_prefix_is_the_generation_prompt(tokenizer):
     row = training_row(tokenizer, conversation("What is 3*4?", ANSWER))
-    prompt = tokenizer(prompt_text(tokenizer, "What is 3*4?"), add_special_tokens=False)["input_ids"]
+    prefix = tokenizer(prompt(tokenizer, "What is 3*4?").text, add_special_tokens=False)["input_ids"]
 
-    assert row["input_ids"][: len(prompt)] == prompt
+    assert row["input_ids"][: len(prefix)] == prefix
 
 
 def test_the_template_marks_the_same_tokens(tokenizer):
@@ -74,3 +76,25 @@ def test_every_digit_is_a_token_and_think_tags_survive_decoding(tokenizer):
 
 def test_the_template_is_a_file_of_its_own(project: Path, tokenizer):
     assert tokenizer.chat_template == (project / "stages/templates/chat.jinja").read_text()
+
+
+def test_a_system_message_and_a_prefill_stand_in_the_prompt_and_the_prefill_in_the_answer(tokenizer):
+    given = prompt(tokenizer, "What is 3*4?", system="Be brief.", prefill="<think>\n")
+
+    assert given.text == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhat is 3*4?<|im_end|>\n"
+        "<|im_start|>assistant\n<think>\n"
+    )
+    assert given.opening == "<think>\n"
+
+
+def test_a_template_that_opens_the_thinking_does_not_open_it_twice(tokenizer):
+    opens = copy.deepcopy(tokenizer)
+    opens.chat_template = tokenizer.chat_template + "{% if add_generation_prompt %}<think>\n{% endif %}"
+    row = training_row(opens, conversation("What is 3*4?", ANSWER))
+
+    assert prompt(opens, "What is 3*4?").opening == "<think>\n"
+    assert opens.decode(row["input_ids"]).count("<think>") == 1
+    assert opens.decode(row["input_ids"]) == tokenizer.decode(
+        training_row(tokenizer, conversation("What is 3*4?", ANSWER))["input_ids"]
+    )

@@ -1,66 +1,331 @@
-"""Ready-made answers become traces of the prompts they answer."""
+"""A teacher's answer is paid for once: what is asked again after a kill, an edit, a fault, in parallel."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from stages import traces
-from stages.shared.errors import StageError
+from stages.shared.errors import InputError, StageError
 from stages.shared.files import read_rows, write_rows
 from stages.shared.records import PROMPT, TRACE
+from stages.shared.served import write_served
+from tests.conftest import ROOT
+from tests.server import Running, is_cut, running
 
-PARAMS = """
-run: {seed: 0, threads: 1}
-traces: {samples_per_prompt: 1, temperature: 1, top_p: 1, max_tokens: 9, batch_size: 1}
-domains:
-  sums:
-    traces:
-      teacher: answers.jsonl
-      columns: {question: problem, response: generation, teacher: model}
-      where: grade = 1
-"""
-ANSWERS = [
-    {"problem": "What is 1+1?", "generation": "<think>1+1=2</think>2", "model": "r1", "grade": 1},
-    {"problem": "What is 1+1?", "generation": "It is 3.", "model": "small", "grade": 1},
-    {"problem": "What is 1+1?", "generation": "no", "model": "r1", "grade": 0},
-    {"problem": "What is 9+9?", "generation": "18", "model": "r1", "grade": 1},
-]
+OUT = Path("data/traces/sums.parquet")
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, Running]]:
+    with running() as prompt, running("--latency-s", "0.05") as slow, running("--faulty") as faulty:
+        yield {"prompt": prompt, "slow": slow, "faulty": faulty}
+
+
+class Project:
+    """A folder with prompts and a teacher that a server has."""
+
+    def __init__(self, folder: Path, server: Running) -> None:
+        self.folder, self.server = folder, server
+        self.params: dict[str, Any] = {
+            "run": {"seed": 0, "threads": 1},
+            "traces": {
+                "engine": "openai",
+                "samples_per_prompt": 1,
+                "temperature": 0.7,
+                "top_p": 1.0,
+                "max_tokens": 100,
+                "openai": {
+                    "url": server.url,
+                    "api": "chat",
+                    "concurrency": 8,
+                    "timeout_s": 2,
+                    "max_attempts": 20,
+                    "backoff_s": 0.01,
+                },
+            },
+            "domains": {"sums": {"traces": {"teacher": "models/teacher"}}},
+        }
+        (folder / "models/teacher").mkdir(parents=True)
+        write_served(folder / "models/teacher", "toy-r1", "1")
+
+    def ask(self, questions: list[str], retry_failed: bool = False) -> list[dict]:
+        """Run the stage here; its rows."""
+        self.write(questions)
+        traces.main("sums", retry_failed)
+        return read_rows(OUT, TRACE)
+
+    def write(self, questions: list[str]) -> None:
+        YAML().dump(self.params, self.folder / "params.yaml")
+        blank = dict.fromkeys(PROMPT.schema.names, "x")
+        prompts = [blank | {"prompt_id": f"p{question}", "question": question} for question in questions]
+        write_rows(self.folder / "data/prompts/sums.parquet", PROMPT, prompts)
+
+    def start(self) -> subprocess.Popen[str]:
+        """Run the stage in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "stages.traces", "--domain", "sums"],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def new_calls(self, questions: list[str]) -> int:
+        """Calls that a run costs."""
+        before = self.server.counts()["calls"]
+        self.ask(questions)
+        return self.server.counts()["calls"] - before
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, servers: dict[str, Running]) -> Project:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text(PARAMS)
-    (tmp_path / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ANSWERS))
-    return tmp_path
+    return Project(tmp_path, servers["prompt"])
 
 
-def imported(question: str) -> list[dict]:
-    prompt = dict.fromkeys(PROMPT.schema.names, "x") | {"prompt_id": "p", "question": question}
-    write_rows(Path("data/prompts/sums.parquet"), PROMPT, [prompt])
-    traces.main("sums")
-    return read_rows(Path("data/traces/sums.parquet"), TRACE)
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, servers: dict[str, Running]) -> Project:
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path, servers["faulty"])
 
 
-def test_answers_of_several_teachers_to_one_question_are_traces(workspace: Path):
-    rows = {row["teacher"]: row for row in imported("What is 1+1?")}
-
-    assert rows.keys() == {"r1", "small"}
-    assert (rows["r1"]["reasoning"], rows["r1"]["answer"]) == ("1+1=2", "2")
-    assert (rows["small"]["reasoning"], rows["small"]["answer"]) == (None, "It is 3.")
-    assert {row["prompt_id"] for row in rows.values()} == {"p"}
-    assert len({row["trace_id"] for row in rows.values()}) == 2
+def questions(name: str, count: int) -> list[str]:
+    return [f"{name} {number}" for number in range(count)]
 
 
-def test_what_it_cost_stands_apart(workspace: Path):
-    imported("What is 1+1?")
+def test_an_answer_is_a_trace_with_its_parts(project: Project):
+    (row,) = project.ask(["parts"])
 
-    assert json.loads(Path("reports/cost/traces-sums.json").read_text())["rows"] == 2
+    assert row["response"] == "<think>\nhm\n</think>\nI was asked parts"
+    assert (row["reasoning"], row["answer"]) == ("hm", "I was asked parts")
+    assert (row["finish_reason"], row["error"]) == ("stop", None)
+    assert (row["prompt_tokens"], row["completion_tokens"]) == (10, 20)
+    assert row["teacher"].startswith("teacher@")
 
 
-def test_no_answer_to_any_prompt_is_an_error_and_nothing_is_written(workspace: Path):
-    with pytest.raises(StageError, match="at least one answer to a prompt"):
-        imported("What is 2+2?")
+def test_the_first_prompt_is_shown_before_anything_is_paid_for(project: Project, capsys: pytest.CaptureFixture[str]):
+    project.params["traces"]["system"] = "Think."
+    project.ask(["shown"])
 
-    assert not Path("data/traces").exists()
+    assert "first prompt of traces sums:\nsystem: Think.\nuser: shown" in capsys.readouterr().err
+
+
+class TestNothingIsAskedTwice:
+    def test_a_second_run_asks_nothing(self, project: Project):
+        assert project.new_calls(questions("again", 20)) == 20
+        assert project.new_calls(questions("again", 20)) == 0
+
+    def test_an_edited_prompt_costs_one_call(self, project: Project):
+        project.ask(questions("edit", 20))
+
+        assert project.new_calls([*questions("edit", 19), "edited"]) == 1
+
+    def test_more_samples_cost_only_the_new_ones(self, project: Project):
+        project.params["traces"]["samples_per_prompt"] = 4
+        assert project.new_calls(questions("samples", 5)) == 20
+        project.params["traces"]["samples_per_prompt"] = 8
+        assert project.new_calls(questions("samples", 5)) == 20
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"temperature": 0.8}, {"top_p": 0.9}, {"max_tokens": 99}, {"stop": ["x"]}, {"system": "s"}],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_other_sampling_is_asked_anew(self, project: Project, change: dict):
+        name = f"sampling {change}"
+        project.ask(questions(name, 5))
+        project.params["traces"] |= change
+
+        assert project.new_calls(questions(name, 5)) == 5
+
+    def test_another_revision_of_the_teacher_is_asked_anew(self, project: Project):
+        project.ask(questions("revision", 5))
+        write_served(project.folder / "models/teacher", "toy-r1", "2")
+
+        assert project.new_calls(questions("revision", 5)) == 5
+
+    @pytest.mark.parametrize("change", [{"concurrency": 2}, {"timeout_s": 9}], ids=lambda change: next(iter(change)))
+    def test_settings_of_the_engine_ask_nothing(self, project: Project, change: dict):
+        name = f"engine {change}"
+        project.ask(questions(name, 5))
+        project.params["traces"]["openai"] |= change
+
+        assert project.new_calls(questions(name, 5)) == 0
+
+    def test_the_name_of_a_row_never_changes(self):
+        """A new name for the same request would have every user pay again."""
+        sampling = traces.Sampling(temperature=0.7, top_p=1, max_tokens=96)
+        (row,) = traces._wanted(iter([{"question": "What is 1+1?", "prompt_id": "p"}]), "t@1", sampling, 0, 1)
+
+        assert row.trace_id == "c118a440fee320c2e60e"
+
+    def test_after_a_kill_only_what_was_under_way_is_asked_again(self, servers: dict, project: Project):
+        project.server = servers["slow"]
+        project.params["traces"]["openai"] |= {"url": project.server.url, "concurrency": 16}
+        asked = questions("kill", 1000)
+        project.write(asked)
+        run = project.start()
+        while project.server.counts()["calls"] < 300:
+            assert run.poll() is None
+            time.sleep(0.02)
+        run.send_signal(signal.SIGKILL)
+        run.communicate()
+        time.sleep(0.2)  # calls of the dead that the server still works on
+        before = project.server.counts()["calls"]
+
+        rows = project.ask(asked)
+
+        assert 300 <= before < 1000
+        assert len(rows) == 1000
+        assert {row["prompt_id"] for row in rows} == {f"p{question}" for question in asked}
+        assert project.server.counts()["calls"] <= 1000 + 16
+        assert project.server.counts()["most_calls_a_row"] <= 2
+
+    def test_parallel_experiments_ask_each_row_once(self, servers: dict, project: Project):
+        project.server = servers["slow"]
+        project.params["traces"]["openai"]["url"] = project.server.url
+        before = project.server.counts()["calls"]
+        project.write(questions("parallel", 200))
+        runs = [project.start() for _ in range(2)]
+
+        for run in runs:
+            _, error = run.communicate(timeout=60)
+            assert run.returncode == 0, error
+        assert project.server.counts()["calls"] - before == 200
+        assert len(read_rows(OUT, TRACE)) == 200
+
+
+class TestFaults:
+    def test_a_bad_server_costs_retries_and_no_row(self, faulty: Project):
+        rows = faulty.ask(questions("fault", 300))
+
+        assert len(rows) == 300
+        cut = {f"p{question}" for question in questions("fault", 300) if is_cut(question)}
+        assert cut
+        assert {row["prompt_id"] for row in rows if row["finish_reason"] == "length"} == cut
+        assert {row["finish_reason"] for row in rows} == {"stop", "length"}
+        counts = faulty.server.counts()
+        assert counts["calls"] > 1.3 * 300  # the server did misbehave
+        assert counts["most_under_way"] <= 8
+
+    @pytest.mark.parametrize(
+        ("question", "finish_reason", "error"),
+        [
+            ("always garbage", "malformed", "JSONDecodeError"),
+            ("always 500", "error", "500 broken"),
+            ("too long", "error", "400"),
+            ("refuse", "refused", None),
+            ("say nothing", "empty", None),
+        ],
+    )
+    def test_an_answer_that_is_none_is_a_row_with_its_reason(
+        self, faulty: Project, question: str, finish_reason: str, error: str | None
+    ):
+        faulty.params["traces"] |= {"max_failed_ratio": 1}
+        faulty.params["traces"]["openai"]["max_attempts"] = 2
+        (row,) = faulty.ask([question])
+
+        assert row["finish_reason"] == finish_reason
+        assert (row["error"] or "").startswith(error or "")
+        assert (row["error"] is None) == (error is None)
+
+    def test_a_row_that_failed_is_asked_again_only_on_demand(self, faulty: Project):
+        faulty.params["traces"] |= {"max_failed_ratio": 1}
+        faulty.params["traces"]["openai"]["max_attempts"] = 2
+        faulty.ask(["always 500 b"])
+
+        before = faulty.server.counts()["calls"]
+        faulty.ask(["always 500 b"])
+        assert faulty.server.counts()["calls"] == before
+        faulty.ask(["always 500 b"], retry_failed=True)
+        assert faulty.server.counts()["calls"] == before + 2
+
+    def test_too_many_failures_stop_the_stage_and_name_one(self, faulty: Project):
+        faulty.params["traces"]["openai"]["max_attempts"] = 1
+
+        with pytest.raises(StageError, match=r"at most 1.00% of 2 rows to fail, got 1, such as \w+: 500 broken"):
+            faulty.ask(["refuse me", "always 500 c"])
+        assert not OUT.exists()
+
+    def test_no_server_stops_the_stage(self, project: Project):
+        project.params["traces"]["openai"] |= {"url": "http://127.0.0.1:9/v1", "max_attempts": 2}
+
+        with pytest.raises(StageError, match="Start the server"):
+            project.ask(["hello"])
+
+    def test_a_wrong_address_stops_at_once(self, project: Project):
+        project.params["traces"]["openai"]["url"] = project.server.url.replace("/v1", "/v2")
+
+        with pytest.raises(InputError, match="404"):
+            project.ask(["hello"])
+
+    def test_a_missing_key_is_named(self, project: Project):
+        project.params["traces"]["openai"]["api_key_env"] = "NO_SUCH_KEY"
+
+        with pytest.raises(InputError, match="Export NO_SUCH_KEY"):
+            project.ask(["hello"])
+
+
+class TestBudget:
+    @pytest.mark.parametrize(
+        "limit",
+        [
+            {"max_tokens_total": 2000},
+            {"max_cost_usd": 0.04, "prompt_usd_per_million": 10, "completion_usd_per_million": 55},
+        ],
+        ids=lambda limit: next(iter(limit)),
+    )
+    def test_it_stops_before_it_is_overdrawn_and_goes_on_when_raised(self, project: Project, limit: dict):
+        asked = questions(f"budget {limit}", 100)  # 30 tokens a row, 0.0012 USD
+        project.params["traces"] |= limit
+        before = project.server.counts()["calls"]
+
+        with pytest.raises(StageError, match="the answers are kept"):
+            project.ask(asked)
+        paid = project.server.counts()["calls"] - before
+        assert 0 < 30 * paid <= 2000
+        assert not OUT.exists()
+        with pytest.raises(StageError, match="the answers are kept"):
+            project.ask(asked)
+        assert project.server.counts()["calls"] - before == paid
+
+        project.params["traces"] |= {key: 10 * value for key, value in limit.items() if key.startswith("max")}
+        assert len(project.ask(asked)) == 100
+        assert project.server.counts()["calls"] - before == 100
+
+    def test_what_the_rows_cost_is_reported(self, project: Project):
+        project.ask(questions("cost", 3))
+
+        cost = json.loads(Path("reports/cost/traces-sums.json").read_text())
+        assert (cost["rows"], cost["asked"], cost["tokens"]) == (3, 3, 60)
+
+
+def test_greedy_answers_are_not_sampled_twice(project: Project):
+    project.params["traces"] |= {"temperature": 0, "samples_per_prompt": 2}
+
+    with pytest.raises(InputError, match="since greedy answers are all alike"):
+        project.ask(["hello"])
+
+
+def test_an_engine_without_its_section_is_refused(project: Project):
+    project.params["traces"]["engine"] = "ray"
+
+    with pytest.raises(InputError, match="a section ray"):
+        project.ask(["hello"])
+
+
+def test_a_served_teacher_needs_the_engine_openai(project: Project):
+    project.params["traces"]["engine"] = "vllm"
+
+    with pytest.raises(InputError, match="only served elsewhere"):
+        project.ask(["hello"])

@@ -11,7 +11,7 @@ from typing import Any
 Message = dict[str, str]
 
 THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
-_THOUGHT = re.compile(rf"\s*{THINK_OPEN}(.*?){THINK_CLOSE}(.*)", re.DOTALL)
+_THOUGHT = re.compile(rf"\s*(?:{THINK_OPEN})?(.*?){THINK_CLOSE}(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,15 @@ class Response:
 
 
 def response(text: str) -> Response:
-    """A model's text taken apart at its think tags."""
+    """A model's text taken apart at its think tags; the opening one may stand in the prompt."""
     if match := _THOUGHT.fullmatch(text):
         return Response(text, match[1].strip(), match[2].strip())
     return Response(text, None, None if THINK_OPEN in text else text.strip())
+
+
+def whole_response(reasoning: str, answer: str) -> str:
+    """Reasoning and answer in one text, as a model with think tags writes them."""
+    return f"{THINK_OPEN}\n{reasoning.strip()}\n{THINK_CLOSE}\n{answer.strip()}"
 
 
 def conversation(question: str, answer: str) -> list[Message]:
@@ -40,19 +45,35 @@ def conversation(question: str, answer: str) -> list[Message]:
     return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
 
 
-def prompt_text(tokenizer: Any, question: str) -> str:
-    """The text after which a model starts to answer."""
-    text: str = tokenizer.apply_chat_template(
-        [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True
-    )
-    return text
+@dataclass(frozen=True)
+class Prompt:
+    """What a model is given.
+
+    Args:
+        text: The whole text, after which the model goes on.
+        opening: Its end that belongs to the answer: an open think tag of the template, and the prefill.
+    """
+
+    text: str
+    opening: str
+
+
+def prompt(tokenizer: Any, question: str, system: str | None = None, prefill: str = "") -> Prompt:
+    """The generation prompt of the tokenizer's chat template, and the prefill after it."""
+    messages = [{"role": "system", "content": system}] if system is not None else []
+    messages += [{"role": "user", "content": question}]
+    text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    thinks = text.rstrip().endswith(THINK_OPEN)
+    return Prompt(text + prefill, (text[text.rindex(THINK_OPEN) :] if thinks else "") + prefill)
 
 
 def training_row(tokenizer: Any, messages: list[Message]) -> dict[str, list[int]]:
     """Ids of one exchange (T,) and the mask of those that carry loss (T,): the answer and the stop token."""
     question, answer = messages
-    prompt_ids = tokenizer(prompt_text(tokenizer, question["content"]), add_special_tokens=False)["input_ids"]
-    answer_ids = tokenizer(answer["content"], add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+    given = prompt(tokenizer, question["content"])
+    text = answer["content"].removeprefix(given.opening)
+    prompt_ids = tokenizer(given.text, add_special_tokens=False)["input_ids"]
+    answer_ids = tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
     return {
         "input_ids": prompt_ids + answer_ids,
         "completion_mask": [0] * len(prompt_ids) + [1] * len(answer_ids),

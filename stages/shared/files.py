@@ -5,8 +5,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from stages.shared.errors import InputError
 from stages.shared.records import Record
 
 Row = dict[str, Any]
+
+_ROWS_IN_GROUP = 4096
 
 
 @contextmanager
@@ -49,14 +52,20 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def write_rows(target: Path, record: Record, rows: list[Row]) -> None:
+def write_rows(target: Path, record: Record, rows: Iterable[Row]) -> None:
     """Rows as Parquet, sorted by the record's key; equal rows give equal bytes."""
+    write_sorted_rows(target, record, sorted(rows, key=lambda row: tuple(row[column] for column in record.key)))
+
+
+def write_sorted_rows(target: Path, record: Record, rows: Iterable[Row]) -> None:
+    """Rows that come in the order of the record's key, as Parquet, without holding them all in memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    ordered = sorted(rows, key=lambda row: tuple(row[column] for column in record.key))
-    with whole_file(target) as partial:
-        pq.write_table(pa.Table.from_pylist(ordered, schema=record.schema), partial, compression="zstd")
+    remaining = iter(rows)
+    with whole_file(target) as partial, pq.ParquetWriter(partial, record.schema, compression="zstd") as writer:
+        while group := list(islice(remaining, _ROWS_IN_GROUP)):
+            writer.write_table(pa.Table.from_pylist(group, schema=record.schema))
 
 
 def read_rows(source: Path, record: Record) -> list[Row]:
@@ -65,6 +74,11 @@ def read_rows(source: Path, record: Record) -> list[Row]:
     Raises:
         InputError: No such file, not Parquet, or other columns than the record's.
     """
+    return list(iterate_rows(source, record))
+
+
+def iterate_rows(source: Path, record: Record) -> Iterator[Row]:
+    """The same without holding all rows in memory; a file that cannot be used is refused before the first row."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -72,15 +86,20 @@ def read_rows(source: Path, record: Record) -> list[Row]:
     if not source.is_file():
         raise InputError(where=str(source), expected=f"{record.name} rows", got="no such file", do="run dvc repro")
     try:
-        table = pq.read_table(source)
+        file = pq.ParquetFile(source)
     except pa.ArrowInvalid as error:
         raise InputError(where=str(source), expected="a Parquet file", got=str(error), do=made_by) from None
-    if not table.schema.equals(record.schema):
-        got = ", ".join(f"{field.name} {field.type}" for field in table.schema)
+    if not file.schema_arrow.equals(record.schema):
+        got = ", ".join(f"{field.name} {field.type}" for field in file.schema_arrow)
         wanted = ", ".join(f"{field.name} {field.type}" for field in record.schema)
         raise InputError(where=str(source), expected=f"{record.name} columns {wanted}", got=got, do=made_by)
-    rows: list[Row] = table.to_pylist()
-    return rows
+    return _rows(file)
+
+
+def _rows(file: Any) -> Iterator[Row]:
+    with file:
+        for batch in file.iter_batches(_ROWS_IN_GROUP):
+            yield from batch.to_pylist()
 
 
 def write_json(target: Path, value: Any) -> None:

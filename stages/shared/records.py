@@ -36,7 +36,8 @@ PROMPT = _record(
     tests=_TEXT,
     meta=_TEXT,
 )
-# response is the whole answer; reasoning and answer are its parts, null where they are absent
+# response is the whole answer; reasoning and answer are its parts, null where they are absent. finish_reason is stop
+# or length, or why there is no answer: empty, refused, malformed, error (then error says what went wrong)
 TRACE = _record(
     "trace",
     "trace_id",
@@ -47,6 +48,7 @@ TRACE = _record(
     reasoning=_TEXT,
     answer=_TEXT,
     finish_reason=_TEXT,
+    error=_TEXT,
     prompt_tokens=_COUNT,
     completion_tokens=_COUNT,
     teacher=_TEXT,

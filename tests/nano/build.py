@@ -72,7 +72,10 @@ def _shrink(params: Any) -> None:
 
 def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """A command in the folder, as a person with the environment activated runs it."""
-    environment = os.environ | OFFLINE | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    store = {"BRANCHMERGE_CACHE": str(folder.with_name(f"{folder.name}-store"))}
+    environment = (
+        os.environ | OFFLINE | store | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    )
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert not check or done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done

@@ -1,0 +1,85 @@
+"""Engine `vllm`: a model folder in this process, by vLLM's continuous batching."""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+from stages.shared import chat
+from stages.shared.engines.engine import Completion, Request, Sampling
+from stages.shared.errors import InputError
+
+
+class VllmEngine:
+    """vLLM's engine, fed row by row so that it is never idle between batches.
+
+    Args:
+        arguments: vLLM's own engine arguments, by their names: tensor_parallel_size, max_model_len, dtype...
+    """
+
+    def __init__(self, model: Path, sampling: Sampling, arguments: dict[str, Any]) -> None:
+        try:
+            import vllm
+        except ImportError as error:
+            raise InputError(
+                where="traces.engine",
+                expected="vLLM in this environment",
+                got=str(error),
+                do="install the extra cpu or gpu (README, Engines), or take the engine transformers",
+            ) from None
+        from vllm.sampling_params import RequestOutputKind
+
+        self._sampling = sampling
+        try:
+            self._llm = vllm.LLM(model=str(model), **arguments)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                where="traces.vllm",
+                expected="arguments of vllm.LLM",
+                got=str(error),
+                do="correct traces.vllm in params.yaml",
+            ) from None
+        self._tokenizer = self._llm.get_tokenizer()
+        self._params = vllm.SamplingParams(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_tokens,
+            stop=list(sampling.stop),
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+
+    def prompt_text(self, question: str) -> str:
+        """The text after which the model starts to answer."""
+        return chat.prompt(self._tokenizer, question, self._sampling.system, self._sampling.prefill).text
+
+    def complete(self, requests: Iterator[Request]) -> Generator[Completion]:
+        """Completions as vLLM ends them; twice as many rows as it runs at once are kept waiting inside."""
+        engine = self._llm.llm_engine
+        room = 2 * engine.vllm_config.scheduler_config.max_num_seqs
+        openings: dict[str, str] = {}
+        while True:
+            while len(openings) < room and (ask := next(requests, None)) is not None:
+                openings[ask.trace_id] = self._add(engine, ask)
+            if not openings:
+                return
+            for output in engine.step():
+                if output.finished:
+                    yield _completion(output, openings)
+
+    def _add(self, engine: Any, ask: Request) -> str:
+        """Hand one row to vLLM; returns what its answer starts with."""
+        prompt = chat.prompt(self._tokenizer, ask.question, self._sampling.system, self._sampling.prefill)
+        params = self._params.clone()
+        params.seed = ask.seed
+        ids = self._tokenizer(prompt.text, add_special_tokens=False)["input_ids"]
+        engine.add_request(ask.trace_id, {"prompt_token_ids": ids}, params)
+        return prompt.opening
+
+
+def _completion(output: Any, openings: dict[str, str]) -> Completion:
+    trace_id = output.request_id
+    opening = openings.pop(trace_id)
+    (answer,) = output.outputs
+    counts = len(output.prompt_token_ids), len(answer.token_ids)
+    if answer.finish_reason not in ("stop", "length"):
+        return Completion(trace_id, None, "error", *counts, error=f"vLLM ended with {answer.finish_reason}")
+    return Completion(trace_id, opening + answer.text, answer.finish_reason, *counts)

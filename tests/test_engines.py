@@ -1,0 +1,264 @@
+"""One request, whatever runs the model: the same prompt, the same meaning of sampling, the same kinds of answer."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stages.shared.engines.engine import Completion, Engine, Request, Sampling
+from tests.conftest import TINY
+
+QUESTIONS = ["What is 3*4?", "What is 1+1?", "Say hello."]
+GREEDY = Sampling(temperature=0, top_p=1, max_tokens=8)
+VLLM = {"dtype": "float32", "enforce_eager": True, "max_model_len": 128, "max_num_seqs": 8}
+ON_CPU = {
+    "OMP_NUM_THREADS": "1",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "TORCHDYNAMO_DISABLE": "1",
+}
+needs_vllm = pytest.mark.skipif(
+    importlib.util.find_spec("vllm") is None, reason="vLLM IS NOT INSTALLED: its engine is not tested (README, Engines)"
+)
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="RAY IS NOT INSTALLED: its engine is not tested (README, Engines)"
+)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of one layer with random weights that writes letters and digits only."""
+    import torch
+
+    from stages.base import make_network, make_tokenizer
+    from stages.shared.problems import Problem
+
+    folder = tmp_path_factory.mktemp("engines") / "model"
+    tokenizer = make_tokenizer([Problem("What is 3*4?", "3*4=12", "12")], vocab_size=384)
+    network = make_network(TINY, tokenizer, seed=0)
+    legible = [id_ for id_ in range(len(tokenizer)) if tokenizer.decode([id_]).isalnum()]
+    with torch.no_grad():
+        network.get_input_embeddings().weight[legible] *= 5  # tied: these logits are the largest
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def transformers_engine(model: Path, sampling: Sampling, batch_size: int = 8) -> Engine:
+    from stages.shared.engines.transformers import TransformersEngine, TransformersParams
+
+    return TransformersEngine(model, sampling, TransformersParams(batch_size=batch_size, dtype="float32"), threads=1)
+
+
+@pytest.fixture(scope="module")
+def in_process() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ON_CPU.items():
+            patch.setenv(name, value)
+        yield
+
+
+def vllm_engine(model: Path, sampling: Sampling) -> Engine:
+    from stages.shared.engines.vllm import VllmEngine
+
+    return VllmEngine(model, sampling, VLLM)
+
+
+def ask(engine: Engine, questions: list[str] = QUESTIONS, salt: int = 0) -> dict[str, Completion]:
+    """Each question's completion."""
+    asked = {f"{salt + number:08x}": question for number, question in enumerate(questions)}
+    completions = engine.complete(Request(trace_id, question) for trace_id, question in asked.items())
+    return {asked[completion.trace_id]: completion for completion in completions}
+
+
+class TestTransformers:
+    def test_a_sample_depends_on_its_own_seed_only(self, model: Path):
+        sampling = Sampling(temperature=1, top_p=0.9, max_tokens=8)
+        together = ask(transformers_engine(model, sampling))
+        alone = ask(transformers_engine(model, sampling, batch_size=1))
+
+        assert together == alone
+
+    def test_another_seed_gives_another_sample(self, model: Path):
+        engine = transformers_engine(model, Sampling(temperature=1, top_p=1, max_tokens=8))
+
+        assert ask(engine)[QUESTIONS[0]].text != ask(engine, salt=100)[QUESTIONS[0]].text
+
+    def test_samples_follow_the_models_distribution(self, model: Path):
+        import transformers
+
+        from stages.shared import chat
+
+        sampling = Sampling(temperature=0.3, top_p=0.8, max_tokens=1)
+        engine = transformers_engine(model, sampling, batch_size=500)
+        requests = [Request(f"{number * 7919:08x}", QUESTIONS[0]) for number in range(4000)]
+        drawn = Counter(completion.text for completion in engine.complete(iter(requests)))
+
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+        network = transformers.AutoModelForCausalLM.from_pretrained(model)
+        ids = tokenizer(chat.prompt(tokenizer, QUESTIONS[0]).text, return_tensors="pt", add_special_tokens=False)
+        probabilities = (network(**ids).logits[0, -1] / 0.3).softmax(-1)
+        ordered, order = probabilities.sort(descending=True)
+        nucleus = order[: int((ordered.cumsum(0) < 0.8).sum()) + 1]
+        share = probabilities[nucleus] / probabilities[nucleus].sum()
+        expected = Counter[str]()
+        for token, one in zip(nucleus.tolist(), share.tolist(), strict=True):
+            expected[tokenizer.decode([token], skip_special_tokens=True)] += one
+        assert drawn.keys() <= expected.keys()
+        for text, one in expected.items():
+            assert abs(drawn[text] / 4000 - one) < 5 * (one * (1 - one) / 4000) ** 0.5 + 1e-3, text
+
+    def test_an_answer_ends_at_a_stop_text_or_at_the_limit(self, model: Path):
+        whole = ask(transformers_engine(model, GREEDY))[QUESTIONS[0]]
+        assert whole.text
+        stop = whole.text[3:5]
+        cut = ask(transformers_engine(model, GREEDY.model_copy(update={"stop": (stop,)})))[QUESTIONS[0]]
+
+        assert (whole.finish_reason, whole.completion_tokens) == ("length", 8)
+        assert (cut.finish_reason, cut.text) == ("stop", whole.text[: whole.text.index(stop)])
+
+    def test_a_prefill_is_part_of_the_answer(self, model: Path):
+        engine = transformers_engine(model, GREEDY.model_copy(update={"prefill": "<think>\n"}))
+
+        assert engine.prompt_text("x").endswith("assistant\n<think>\n")
+        assert ask(engine)[QUESTIONS[0]].text.startswith("<think>\n")
+
+
+@pytest.mark.slow
+@needs_vllm
+class TestVllm:
+    @pytest.fixture(scope="class")
+    def engine(self, model: Path, in_process: None) -> Engine:
+        return vllm_engine(model, GREEDY)
+
+    def test_it_gives_what_transformers_gives(self, model: Path, engine: Engine):
+        """Greedy, so equal to the last token: prompt ids, text, counts and reason."""
+        assert ask(engine) == ask(transformers_engine(model, GREEDY))
+
+    def test_more_rows_than_it_runs_at_once_are_all_answered(self, engine: Engine):
+        questions = [f"What is {number}+1?" for number in range(40)]
+
+        assert ask(engine, questions, salt=1000).keys() == set(questions)
+
+    def test_a_sample_is_a_function_of_its_seed(self, model: Path, in_process: None):
+        engine = vllm_engine(model, Sampling(temperature=1, top_p=1, max_tokens=8))
+
+        assert ask(engine) == ask(engine)
+        assert ask(engine)[QUESTIONS[0]].text != ask(engine, salt=100)[QUESTIONS[0]].text
+
+
+@pytest.fixture(scope="module")
+def vllm_server(model: Path) -> Iterator[str]:
+    """A real `vllm serve` on loopback."""
+    port = 18765
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), "--port", str(port)]
+    options = ["--served-model-name", "tiny", "--host", "127.0.0.1", "--enforce-eager", "--dtype", "float32"]
+    sizes = ["--max-model-len", "128", "--max-num-seqs", "8"]
+    environment = os.environ | ON_CPU | {"VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
+    log = model.parent / "server.log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [*command, *options, *sizes], env=environment, stdout=output, stderr=output, start_new_session=True
+        ) as server,
+    ):
+        try:
+            for _ in range(240):
+                assert server.poll() is None, log.read_text()[-2000:]
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health")
+                    break
+                except OSError:
+                    time.sleep(0.5)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+@pytest.mark.slow
+@needs_vllm
+class TestServer:
+    def engine(self, model: Path, url: str, sampling: Sampling, **params: object) -> Engine:
+        from stages.shared.engines.openai import OpenAIEngine, OpenAIParams
+
+        return OpenAIEngine(model, "tiny", sampling, OpenAIParams(url=url, **params))  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("api", ["completions", "chat"])
+    @pytest.mark.parametrize(
+        "extra", [{}, {"system": "Be brief."}, {"prefill": "<think>\n"}], ids=["plain", "system", "prefill"]
+    )
+    def test_it_gives_what_transformers_gives(self, model: Path, vllm_server: str, api: str, extra: dict):
+        sampling = GREEDY.model_copy(update=extra)
+
+        assert ask(self.engine(model, vllm_server, sampling, api=api)) == ask(transformers_engine(model, sampling))
+
+    @pytest.mark.parametrize(
+        "extra", [{}, {"system": "Be brief."}, {"prefill": "<think>\n"}], ids=["plain", "system", "prefill"]
+    )
+    def test_the_servers_prompt_is_ours_to_the_last_token(self, model: Path, vllm_server: str, extra: dict):
+        import json
+
+        import transformers
+
+        sampling = GREEDY.model_copy(update=extra)
+        engine = self.engine(model, vllm_server, sampling, api="chat")
+        _, body = engine._body(Request("0" * 8, QUESTIONS[0]))  # type: ignore[attr-defined]
+        asked = {"model": "tiny", "add_generation_prompt": True, "add_special_tokens": False} | {
+            key: body[key] for key in ("messages", "add_generation_prompt", "continue_final_message") if key in body
+        }
+        call = urllib.request.Request(
+            vllm_server.replace("/v1", "/tokenize"), json.dumps(asked).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(call) as reply:
+            rendered = json.load(reply)["tokens"]
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+        ours = tokenizer(transformers_engine(model, sampling).prompt_text(QUESTIONS[0]), add_special_tokens=False)
+
+        assert rendered == ours["input_ids"]
+
+
+@pytest.mark.slow
+@needs_vllm
+@needs_ray
+def test_replicas_on_the_machines_of_a_ray_cluster_give_what_transformers_gives(model: Path):
+    import ray
+    from ray.cluster_utils import Cluster
+
+    from stages.shared.engines.ray import RayEngine, RayParams
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        cluster.add_node(num_cpus=1)
+        params = RayParams(
+            address=cluster.address,
+            replicas=2,
+            gpus_per_replica=0,
+            cpus_per_replica=1,
+            batch_size=2,
+            environment=ON_CPU,
+        )
+        engine = RayEngine(model, GREEDY, params, VLLM)
+        questions = [f"What is {number}+1?" for number in range(12)]
+
+        assert ask(engine, questions) == ask(transformers_engine(model, GREEDY), questions)
+        nodes = {actor["NodeID"] for actor in _actors(ray)}
+        assert len(nodes) == 2
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def _actors(ray: object) -> list[dict]:
+    from ray._private.state import actors
+
+    return [{"NodeID": actor["Address"]["NodeID"]} for actor in actors().values() if actor["State"] == "ALIVE"]
