@@ -1,10 +1,7 @@
 """One request, whatever runs the model: the same prompt, the same meaning of sampling, the same kinds of answer."""
 
 import importlib.util
-import os
-import subprocess
-import sys
-import time
+import json
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -13,19 +10,10 @@ from pathlib import Path
 import pytest
 
 from stages.shared.engines.engine import Completion, Engine, Request, Sampling
-from tests.conftest import TINY
+from tests.engines import ON_CPU, VLLM, running_vllm, tiny_model
 
 QUESTIONS = ["What is 3*4?", "What is 1+1?", "Say hello."]
 GREEDY = Sampling(temperature=0, top_p=1, max_tokens=8)
-VLLM = {"dtype": "float32", "enforce_eager": True, "max_model_len": 128, "max_num_seqs": 8}
-ON_CPU = {
-    "OMP_NUM_THREADS": "1",
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    "VLLM_NO_USAGE_STATS": "1",
-    "DO_NOT_TRACK": "1",
-    "TORCHDYNAMO_DISABLE": "1",
-}
 needs_vllm = pytest.mark.skipif(
     importlib.util.find_spec("vllm") is None, reason="vLLM IS NOT INSTALLED: its engine is not tested (README, Engines)"
 )
@@ -36,21 +24,7 @@ needs_ray = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of one layer with random weights that writes letters and digits only."""
-    import torch
-
-    from stages.base import make_network, make_tokenizer
-    from stages.shared.problems import Problem
-
-    folder = tmp_path_factory.mktemp("engines") / "model"
-    tokenizer = make_tokenizer([Problem("What is 3*4?", "3*4=12", "12")], vocab_size=384)
-    network = make_network(TINY, tokenizer, seed=0)
-    legible = [id_ for id_ in range(len(tokenizer)) if tokenizer.decode([id_]).isalnum()]
-    with torch.no_grad():
-        network.get_input_embeddings().weight[legible] *= 5  # tied: these logits are the largest
-    network.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return tiny_model(tmp_path_factory.mktemp("engines") / "model")
 
 
 def transformers_engine(model: Path, sampling: Sampling, batch_size: int = 8) -> Engine:
@@ -158,31 +132,8 @@ class TestVllm:
 
 @pytest.fixture(scope="module")
 def vllm_server(model: Path) -> Iterator[str]:
-    """A real `vllm serve` on loopback."""
-    port = 18765
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), "--port", str(port)]
-    options = ["--served-model-name", "tiny", "--host", "127.0.0.1", "--enforce-eager", "--dtype", "float32"]
-    sizes = ["--max-model-len", "128", "--max-num-seqs", "8"]
-    environment = os.environ | ON_CPU | {"VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
-    log = model.parent / "server.log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            [*command, *options, *sizes], env=environment, stdout=output, stderr=output, start_new_session=True
-        ) as server,
-    ):
-        try:
-            for _ in range(240):
-                assert server.poll() is None, log.read_text()[-2000:]
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health")
-                    break
-                except OSError:
-                    time.sleep(0.5)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            server.terminate()
-            server.wait(30)
+    with running_vllm(model) as url:
+        yield url
 
 
 @pytest.mark.slow
@@ -206,8 +157,6 @@ class TestServer:
         "extra", [{}, {"system": "Be brief."}, {"prefill": "<think>\n"}], ids=["plain", "system", "prefill"]
     )
     def test_the_servers_prompt_is_ours_to_the_last_token(self, model: Path, vllm_server: str, extra: dict):
-        import json
-
         import transformers
 
         sampling = GREEDY.model_copy(update=extra)

@@ -1,0 +1,118 @@
+"""The engine `openai` with the row store, against a plain asyncio client on the same server.
+
+Two servers: a real `vllm serve` for the throughput, and one that answers at once for what a row costs on top;
+then the peak memory of a run over few rows and over many.
+
+Run   make bench NAME=traces_server
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from stages.shared.asking import LimitsParams, answer_all
+from stages.shared.engines.engine import Request, Sampling
+from stages.shared.engines.openai import OpenAIEngine, OpenAIParams
+from stages.shared.files import content_id
+from stages.shared.store import Store, Wanted
+from tests.engines import running_vllm, tiny_model
+from tests.server import running
+
+ROWS, INSTANT_ROWS, FEW_ROWS, MANY_ROWS = 1000, 100_000, 10_000, 200_000
+CONCURRENCY = 64
+SAMPLING = Sampling(temperature=1, top_p=1, max_tokens=32)
+
+
+def main() -> None:
+    """Print throughput, cost of a row and peak memory; the last line is the throughput."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["BRANCHMERGE_CACHE"] = f"{folder}/store"
+        model = tiny_model(Path(folder) / "model")
+        with running() as server:
+            ours_s = _seconds(lambda: _ours(server.url, model, "instant", INSTANT_ROWS))
+            peer_s = _seconds(lambda: asyncio.run(_plain(server.url, "plain", INSTANT_ROWS)))
+            overhead_ms = 1000 * (ours_s - peer_s) / INSTANT_ROWS
+            print(f"server that answers at once, {INSTANT_ROWS} rows: ours {ours_s:.1f} s, plain {peer_s:.1f} s")
+            print(f"on top of the plain client: {overhead_ms:.2f} ms a row")
+            for count in (FEW_ROWS, MANY_ROWS):
+                print(f"peak memory over {count} rows: {_peak_mib(server.url, model, count):.0f} MiB")
+        with running_vllm(model, max_num_seqs=CONCURRENCY) as url:
+            asyncio.run(_plain(url, "warm", 200))
+            ours_s = _seconds(lambda: _ours(url, model, "vllm", ROWS))
+            peer_s = _seconds(lambda: asyncio.run(_plain(url, "peer", ROWS)))
+    print(f"vllm serve, {ROWS} rows of {SAMPLING.max_tokens} tokens: ours {ours_s:.1f} s, plain {peer_s:.1f} s")
+    result = {
+        "bench": "traces_server",
+        "ours_s": ours_s,
+        "peer_s": peer_s,
+        "ratio": round(peer_s / ours_s, 3),
+        "peer": "aiohttp client",
+    }
+    print(json.dumps(result))
+
+
+def _ours(url: str, model: Path, name: str, count: int) -> None:
+    params = OpenAIParams(url=url, api="chat", concurrency=CONCURRENCY)
+    with Store("tiny") as store:
+        store.want(
+            Wanted(content_id(name, number), str(number), 0, f"What is {number:06}+1, {name}?")
+            for number in range(count)
+        )
+        engine = OpenAIEngine(model, "tiny", SAMPLING, params)
+        assert answer_all(store, lambda: engine, LimitsParams(), SAMPLING.max_tokens, 0, "bench") == count
+        assert sum(1 for _ in store.answered()) == count
+
+
+async def _plain(url: str, name: str, count: int) -> None:
+    """What a script does: as many workers, each posts the next row and keeps the text."""
+    import aiohttp
+
+    rows = iter(range(count))
+    texts = {}
+
+    async def worker(session: Any) -> None:
+        for number in rows:
+            question = f"What is {number:06}+1, {name}?"
+            body = {
+                "model": "tiny",
+                "messages": [{"role": "user", "content": question}],
+                "temperature": SAMPLING.temperature,
+                "max_tokens": SAMPLING.max_tokens,
+                "seed": Request(content_id(name, number), "").seed,
+            }
+            async with session.post(f"{url}/chat/completions", json=body) as reply:
+                texts[number] = (await reply.json())["choices"][0]["message"]["content"]
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        await asyncio.gather(*(worker(session) for _ in range(CONCURRENCY)))
+    assert len(texts) == count
+
+
+def _peak_mib(url: str, model: Path, count: int) -> float:
+    """Peak resident memory of a process that does only this."""
+    script = (
+        "import resource\nfrom pathlib import Path\nfrom bench.traces_server import _ours\n"
+        f"_ours({url!r}, Path({str(model)!r}), 'memory', {count})\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    store = {"BRANCHMERGE_CACHE": f"{model.parent}/store-{count}"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | store, capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
+
+
+def _seconds(work: Any) -> float:
+    start = time.perf_counter()
+    work()
+    return round(time.perf_counter() - start, 2)
+
+
+if __name__ == "__main__":
+    main()
