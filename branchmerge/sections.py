@@ -14,12 +14,14 @@ from stages.shared.errors import InputError
 from stages.shared.grading import VerifyParams
 from stages.shared.params import Params, RunParams, read_params, read_value
 from stages.shared.training import TrainingParams
+from stages.source import SourceParams
 from stages.traces import TracesParams
 
 # top-level section -> its class; None where it only holds defaults or names
 SECTIONS: dict[str, type[Params] | None] = {
     "run": RunParams,
     "base": None,
+    "source": None,
     "domains": None,
     "traces": None,
     "verify": VerifyParams,
@@ -54,12 +56,18 @@ def check(file: Path) -> None:
             read_params(section, name, file=file)
     for model in read_value("base", file):
         read_params(BaseParams, f"base.{model}", file=file)
+    sources = list(read_value("source", file))
+    for source in sources:
+        read_params(SourceParams, f"source.{source}", file=file)
     domains = list(read_value("domains", file))
     for domain in domains:
         _refuse_unknown(file, f"domains.{domain}", list(DOMAIN_SECTIONS), read_value)
         for name, (section, defaults) in DOMAIN_SECTIONS.items():
             paths = [*([defaults] if defaults else []), f"domains.{domain}.{name}"]
             read_params(section, *paths, file=file)
+        _known(
+            file, f"domains.{domain}.prompts.sources", read_value(f"domains.{domain}.prompts.sources", file), sources
+        )
     mixtures = list(read_value("mixture", file))
     for mixture in mixtures:
         params = read_params(MixtureParams, "sft", f"mixture.{mixture}", file=file)

@@ -1,11 +1,11 @@
-"""The teacher's answers to one domain's prompts: sampled by an engine, or taken from a file of ready-made ones.
+"""The teacher's answers to one domain's prompts: sampled by an engine, or ready-made ones of its sources.
 
 A sampled answer is kept in the row store as it comes, by the content of what was asked. The output is
 the selection from it that params.yaml describes; so a change costs only the rows that are new.
 
 Reads   data/prompts/<domain>.parquet, domains.<domain>.traces.teacher, the row store
 Writes  data/traces/<domain>.parquet, reports/cost/traces-<domain>.json
-Params  run, traces, domains.<domain>.traces
+Params  run, traces, domains.<domain>.traces, domains.<domain>.prompts.sources
 Run     python -m stages.traces --domain math
 """
 
@@ -26,48 +26,23 @@ from stages.shared.engines.ray import RayParams
 from stages.shared.engines.transformers import TransformersParams
 from stages.shared.errors import InputError, StageError
 from stages.shared.files import Row, content_id, folder_hash, iterate_rows, write_rows, write_sorted_rows
-from stages.shared.params import Params, RunParams, read_params
+from stages.shared.params import RunParams, read_params, read_value
 from stages.shared.previous import previous
-from stages.shared.records import PROMPT, TRACE
+from stages.shared.records import PROMPT, SOURCE, TRACE
 from stages.shared.served import served_model
-from stages.shared.sql import source_rows
 from stages.shared.store import Store, Wanted
 
+SOURCES = Path("data/sources")
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again the rows that failed.")]
-
-
-class TraceColumns(Params):
-    """SQL expressions over a file of ready-made answers; unnest(...) makes a row of each item of a list.
-
-    Args:
-        response: The whole answer; or null, and reasoning and answer are its parts.
-        teacher: Who answered; a text in quotes where the file has no column for it.
-        finish_reason: "stop" where the file has no column for it.
-    """
-
-    question: str
-    response: str | None = None
-    reasoning: str | None = None
-    answer: str | None = None
-    teacher: str
-    finish_reason: str = "'stop'"
-
-    @model_validator(mode="after")
-    def _whole_or_parts(self) -> Self:
-        parts = (self.reasoning, self.answer)
-        if (self.response is None) == (None in parts) or (self.response is not None and any(parts)):
-            raise ValueError("response, or both reasoning and answer")
-        return self
 
 
 class TracesParams(SamplesParams, LimitsParams):
     """How the teacher answers.
 
     Args:
-        teacher: A model folder, or a file of ready-made answers (then only columns and where are used).
+        teacher: A model folder; or data/sources, for the ready-made answers there (then nothing else here is used).
         engine: What runs the teacher. Its own settings never change an answer's place in the row store.
         vllm: Arguments of vllm.LLM, by vLLM's names; for the engines vllm and ray.
-        columns, where: For a file only: where its columns are, and which rows to take.
     """
 
     teacher: Path
@@ -76,8 +51,6 @@ class TracesParams(SamplesParams, LimitsParams):
     vllm: dict[str, Any] = Field(default_factory=dict)
     openai: OpenAIParams | None = None
     ray: RayParams | None = None
-    columns: TraceColumns | None = None
-    where: str | None = None
 
     @model_validator(mode="after")
     def _engine_is_set(self) -> Self:
@@ -93,12 +66,12 @@ def main(domain: Domain, retry_failed: RetryFailed = False) -> None:
     target = Path(f"data/traces/{domain}.parquet")
     prompts = iterate_rows(Path(f"data/prompts/{domain}.parquet"), PROMPT)
     with measured(f"traces-{domain}") as cost:
-        if params.columns is None:
-            _sample(prompts, params, run_params, domain, target, retry_failed, cost)
-        else:
-            rows = _imported(prompts, params, params.columns, domain)
+        if params.teacher == SOURCES:
+            rows = _ready_made(prompts, read_value(f"domains.{domain}.prompts.sources"), domain)
             write_rows(target, TRACE, rows)
             cost["rows"] = len(rows)
+        else:
+            _sample(prompts, params, run_params, domain, target, retry_failed, cost)
 
 
 def _sample(
@@ -158,7 +131,7 @@ def _model(params: TracesParams, domain: str) -> str:
     if served is None and not (params.teacher / "config.json").is_file():
         raise InputError(
             where=f"domains.{domain}.traces.teacher",
-            expected="a model folder, or a file of answers with traces.columns",
+            expected="a model folder, or data/sources for ready-made answers",
             got=str(params.teacher),
             do="name a model that the base stage makes, such as models/teacher",
         )
@@ -194,25 +167,25 @@ def _engine(params: TracesParams, model: str, sampling: Sampling, threads: int) 
     return TransformersEngine(params.teacher, sampling, params.transformers, threads)
 
 
-def _imported(prompts: Iterator[Row], params: TracesParams, columns: TraceColumns, domain: str) -> list[Row]:
-    """Ready-made answers, matched to prompts by their question."""
+def _ready_made(prompts: Iterator[Row], sources: list[str], domain: str) -> list[Row]:
+    """Answers that a domain's sources carry, to the prompts it learns from."""
     prompt_ids = {prompt["question"]: prompt["prompt_id"] for prompt in prompts}
-    expressions = {name: expression or "null" for name, expression in columns.model_dump().items()}
     answers: dict[str, dict[tuple[str, str], str]] = {}
-    for row in source_rows(params.teacher, expressions, params.where):
-        if row["question"] in prompt_ids:
-            answers.setdefault(row["question"], {})[row["teacher"], _response(row)] = row["finish_reason"]
+    for source in sources:
+        for row in iterate_rows(SOURCES / f"{source}.parquet", SOURCE):
+            if row["question"] in prompt_ids and row["response"] is not None:
+                answers.setdefault(row["question"], {})[row["teacher"], row["response"]] = row["finish_reason"]
     if not answers:
         raise StageError(
             where=f"domains.{domain}.traces",
-            expected="at least one answer to a prompt",
-            got=f"none among {len(prompt_ids)} prompts",
-            do="take prompts and traces from the same questions",
+            expected=f"at least one ready-made answer to {len(prompt_ids)} prompts",
+            got=f"none in {', '.join(sources)}",
+            do="give the sources columns for response and teacher, or name a model as traces.teacher",
         )
     return [
         _trace(
             {
-                "trace_id": content_id(question, teacher, "imported", text),
+                "trace_id": content_id(question, teacher, "ready-made", text),
                 "prompt_id": prompt_ids[question],
                 "sample_index": index,
                 "response": text,
@@ -226,13 +199,6 @@ def _imported(prompts: Iterator[Row], params: TracesParams, columns: TraceColumn
         for question, answered in answers.items()
         for index, ((teacher, text), finish_reason) in enumerate(sorted(answered.items()))
     ]
-
-
-def _response(row: Row) -> str:
-    """A whole answer, put together from its parts where a file has them apart."""
-    if row["response"] is not None:
-        return str(row["response"])
-    return chat.whole_response(row["reasoning"], row["answer"])
 
 
 if __name__ == "__main__":

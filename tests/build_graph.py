@@ -130,7 +130,7 @@ def _wrong_deps(name: str, file: Path, stage: dict, params: dict, root: Path) ->
     needed = closure(file, root)
     chosen = {path for section in params_read(file, root) for path in _paths_in(_below(params, section.split(".")))}
     covered = {path: {dep for dep in declared if path == dep or path.startswith(f"{dep}/")} for path in chosen}
-    if not any(dep.startswith("${item.prompts") for dep in stage["deps"]):
+    if not any(dep.startswith("${item.path") for dep in stage["deps"]):
         needed |= {path for path in chosen if not covered[path]} | set().union(*covered.values())
     return [f"{name} does not depend on {path}" for path in sorted(needed - declared)] + [
         f"{name} depends on {path} for nothing" for path in sorted(declared - needed)

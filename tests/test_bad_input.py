@@ -22,22 +22,22 @@ def assert_refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
 # what is planted in params.yaml; the stage that meets it; what the error names
 PLANTED = [
     (
-        "max_train_rows: 1500",
-        "max_train_row: 1500",
-        "prompts",
-        ["domains.math.prompts.max_train_row", "perhaps max_train_rows"],
+        "max_train_rows: 1300",
+        "max_train_row: 1300",
+        "source",
+        ["source.arithmetic.max_train_row", "perhaps max_train_rows"],
     ),
     (
-        "max_train_rows: 1500",
+        "max_train_rows: 1300",
         "max_train_rows: many",
-        "prompts",
-        ["params.yaml:", "domains.math.prompts.max_train_rows", "'many'"],
+        "source",
+        ["params.yaml:", "source.arithmetic.max_train_rows", "'many'"],
     ),
-    ("max_train_rows: 1500", "max_train_rows: -1", "prompts", ["greater than 0", "-1"]),
+    ("max_train_rows: 1300", "max_train_rows: -1", "source", ["greater than 0", "-1"]),
     (
-        "generators/arithmetic.py\n      licence",
-        "generators/gone.py\n      licence",
-        "prompts",
+        "generators/arithmetic.py\n    licence",
+        "generators/gone.py\n    licence",
+        "source",
         ["gone.py", "no such file"],
     ),
     ("relative_tolerance: 0.001", "relative_tolerance: 2", "verify", ["verify.relative_tolerance", "less than 1"]),
@@ -48,7 +48,8 @@ PLANTED = [
 def test_a_planted_mistake_in_params_is_one_line(project_copy: Path, old: str, new: str, stage: str, parts: list[str]):
     replace(project_copy, "params.yaml", old, new)
 
-    assert_refused(run_stage(project_copy, f"stages.{stage}", "--domain", "math"), *parts, "params.yaml")
+    name = ("--name", "arithmetic") if stage == "source" else ("--domain", "math")
+    assert_refused(run_stage(project_copy, f"stages.{stage}", *name), *parts, "params.yaml")
     assert not (project_copy / "data").exists()
 
 
@@ -60,6 +61,7 @@ def test_an_unknown_domain_is_one_line(project_copy: Path, stage: str):
 @pytest.mark.parametrize(
     ("stage", "file"),
     [
+        ("prompts", "data/sources/arithmetic.parquet"),
         ("traces", "data/prompts/math.parquet"),
         ("verify", "data/prompts/math.parquet"),
         ("curate", "data/prompts/math.parquet"),
@@ -97,7 +99,8 @@ def test_missing_scores_are_one_line(project_copy: Path):
 
 
 @pytest.mark.parametrize(
-    "stage", ["base", "prompts", "traces", "verify", "curate", "sft", "mixture", "merge", "evaluate", "report"]
+    "stage",
+    ["base", "source", "prompts", "traces", "verify", "curate", "sft", "mixture", "merge", "evaluate", "report"],
 )
 def test_every_stage_has_help(project: Path, stage: str):
     done = run_stage(project, f"stages.{stage}", "--help")

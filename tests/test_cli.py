@@ -81,7 +81,7 @@ def test_an_invalid_profile_is_not_used(repository: Path):
 # what is planted in params.yaml, and what the check names
 PLANTED = [
     ("merge:\n", "mrege:\n", "merge"),
-    ("report:\n", "extra: {}\nreport:\n", "names among run, base, domains"),
+    ("report:\n", "extra: {}\nreport:\n", "names among run, base, source, domains"),
     ("    sft:\n      learning_rate: 1e-4\n", "    stf:\n      learning_rate: 1e-4\n", "domains.math"),
     ("  order:\n    - math\n", "  order:\n    - maths\n", "maths"),
     ("    domains:\n      - math\n", "    domains:\n      - mat\n", "mixture.mixture.domains"),

@@ -35,7 +35,7 @@ def curated(*candidates: dict[str, Any], params: CurateParams = PARAMS) -> tuple
     """Kept trace ids, and (trace_id, reason) of the rejected; candidate n is trace t<n>, GOOD but as given."""
     rows = [{**GOOD, "response": f"r{n}", "trace_id": f"t{n}", **given} for n, given in enumerate(candidates)]
     traces = [
-        {"reasoning": None, "answer": "1", "prompt_tokens": 1, "completion_tokens": 1, "teacher": "t"}
+        {"reasoning": None, "answer": "1", "error": None, "prompt_tokens": 1, "completion_tokens": 1, "teacher": "t"}
         | {key: row[key] for key in ("trace_id", "prompt_id", "sample_index", "response", "finish_reason")}
         for row in rows
     ]
@@ -56,6 +56,7 @@ BROKEN = [
     ({"verdict": "wrong"}, "not_correct"),
     ({"verdict": "unverifiable"}, "not_correct"),
     ({"finish_reason": "length"}, "truncated"),
+    *(({"finish_reason": reason}, "unanswered") for reason in ("empty", "refused", "malformed", "error")),
     ({"n_tokens": 51}, "too_long"),
 ]
 

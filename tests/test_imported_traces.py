@@ -7,24 +7,22 @@ import pytest
 
 from stages import traces
 from stages.shared.errors import StageError
-from stages.shared.files import read_rows, write_rows
-from stages.shared.records import PROMPT, TRACE
+from stages.shared.files import read_rows, write_rows, write_sorted_rows
+from stages.shared.records import PROMPT, SOURCE, TRACE
 
 PARAMS = """
 run: {seed: 0, threads: 1}
 traces: {engine: vllm, samples_per_prompt: 1, temperature: 1, top_p: 1, max_tokens: 9}
 domains:
   sums:
-    traces:
-      teacher: answers.jsonl
-      columns: {question: problem, response: generation, teacher: model}
-      where: grade = 1
+    prompts: {sources: [answers]}
+    traces: {teacher: data/sources}
 """
 ANSWERS = [
-    {"problem": "What is 1+1?", "generation": "<think>1+1=2</think>2", "model": "r1", "grade": 1},
-    {"problem": "What is 1+1?", "generation": "It is 3.", "model": "small", "grade": 1},
-    {"problem": "What is 1+1?", "generation": "no", "model": "r1", "grade": 0},
-    {"problem": "What is 9+9?", "generation": "18", "model": "r1", "grade": 1},
+    ("What is 1+1?", "<think>1+1=2</think>2", "r1"),
+    ("What is 1+1?", "It is 3.", "small"),
+    ("What is 9+9?", "18", "r1"),
+    ("What is 5+5?", None, None),
 ]
 
 
@@ -32,7 +30,9 @@ ANSWERS = [
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(PARAMS)
-    (tmp_path / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ANSWERS))
+    blank = dict.fromkeys(SOURCE.schema.names, "x")
+    rows = [blank | {"question": q, "response": r, "teacher": t, "finish_reason": "stop"} for q, r, t in ANSWERS]
+    write_sorted_rows(Path("data/sources/answers.parquet"), SOURCE, rows)
     return tmp_path
 
 
@@ -59,8 +59,9 @@ def test_what_it_cost_stands_apart(workspace: Path):
     assert json.loads(Path("reports/cost/traces-sums.json").read_text())["rows"] == 2
 
 
-def test_no_answer_to_any_prompt_is_an_error_and_nothing_is_written(workspace: Path):
-    with pytest.raises(StageError, match="at least one answer to a prompt"):
-        imported("What is 2+2?")
+@pytest.mark.parametrize("question", ["What is 2+2?", "What is 5+5?"], ids=["no such question", "no answer to it"])
+def test_no_answer_to_any_prompt_is_an_error_and_nothing_is_written(workspace: Path, question: str):
+    with pytest.raises(StageError, match="at least one ready-made answer"):
+        imported(question)
 
     assert not Path("data/traces").exists()

@@ -63,9 +63,11 @@ def write_sorted_rows(target: Path, record: Record, rows: Iterable[Row]) -> None
     import pyarrow.parquet as pq
 
     remaining = iter(rows)
+    group = list(islice(remaining, _ROWS_IN_GROUP))  # before the file: rows that cannot be made leave no trace
     with whole_file(target) as partial, pq.ParquetWriter(partial, record.schema, compression="zstd") as writer:
-        while group := list(islice(remaining, _ROWS_IN_GROUP)):
+        while group:
             writer.write_table(pa.Table.from_pylist(group, schema=record.schema))
+            group = list(islice(remaining, _ROWS_IN_GROUP))
 
 
 def read_rows(source: Path, record: Record) -> list[Row]:

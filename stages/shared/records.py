@@ -23,6 +23,20 @@ def _record(name: str, key: str, **columns: pa.DataType) -> Record:
 
 _TEXT, _COUNT = pa.string(), pa.int64()
 
+# a question, perhaps with one ready-made response; other columns are null where there is no such thing
+SOURCE = _record(
+    "source",
+    "question teacher response",
+    source=_TEXT,
+    licence=_TEXT,
+    split=_TEXT,
+    question=_TEXT,
+    answer=_TEXT,
+    tests=_TEXT,
+    teacher=_TEXT,
+    response=_TEXT,
+    finish_reason=_TEXT,
+)
 # answer and tests are null where a prompt has none; meta is JSON
 PROMPT = _record(
     "prompt",

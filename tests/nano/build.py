@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-GENERATORS = {"math": "agree", "code": "identity", "science": "agree"}
+GENERATORS = {"arithmetic": "agree", "functions": "identity", "formulas": "agree"}
 
 
 def create(folder: Path) -> Path:
@@ -56,12 +56,8 @@ def _shrink(params: Any) -> None:
             "num_hidden_layers": 1,
         }
         model["scratch"]["training"] |= {"max_steps": 60, "learning_rate": 1e-2, "logging_steps": 10}
-    for name, domain in params["domains"].items():
-        domain["prompts"] |= {
-            "source": f"stages/generators/{GENERATORS[name]}.py",
-            "max_train_rows": 12,
-            "max_test_rows": 4,
-        }
+    for name, source in params["source"].items():
+        source |= {"path": f"stages/generators/{GENERATORS[name]}.py", "max_train_rows": 12, "max_test_rows": 4}
     params["traces"]["max_tokens"] = 32
     params["sft"] |= {"max_steps": 4, "batch_size": 4, "logging_steps": 1}
     for mixture in params["mixture"].values():

@@ -1,0 +1,265 @@
+"""One source of questions, as everything below wants it: from a generator, a file, a bucket or a data set of a hub.
+
+A source may carry ready-made answers too, several a question. Its rows keep the split of their question,
+which follows from a hash of its text: no question can be both learnt and held out, in whatever source.
+
+Reads   source.<name>.path
+Writes  data/sources/<name>.parquet
+Params  run, source.<name>
+Run     python -m stages.source --name openr1
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from stages.shared.chat import whole_response
+from stages.shared.command import Name, run
+from stages.shared.errors import InputError, StageError
+from stages.shared.files import Row, content_id, write_sorted_rows
+from stages.shared.params import Params, RunParams, read_params
+from stages.shared.problems import Split, problems, split_of
+from stages.shared.records import SOURCE
+from stages.shared.sql import connect
+
+READERS = {".parquet": "read_parquet", ".jsonl": "read_json_auto", ".json": "read_json_auto", ".csv": "read_csv_auto"}
+_ROWS = 1000
+
+
+class SourceColumns(Params):
+    """SQL expressions (DuckDB) over a file's columns; unnest(...) makes a row of each item of a list.
+
+    Args:
+        answer, tests: What answers are graded against; null where there is no such thing.
+        response: A ready-made answer, whole; or null, and reasoning and solution are its parts.
+        teacher: Who gave it; a text in quotes where the file has no column for it.
+        finish_reason: "stop" where the file has no column for it.
+    """
+
+    question: str
+    answer: str | None = None
+    tests: str | None = None
+    response: str | None = None
+    reasoning: str | None = None
+    solution: str | None = None
+    teacher: str | None = None
+    finish_reason: str | None = None
+
+    @model_validator(mode="after")
+    def _responses_are_whole(self) -> Self:
+        parts = [self.reasoning, self.solution]
+        if any(parts) and (None in parts or self.response is not None):
+            raise ValueError("response, or both reasoning and solution, or none of them")
+        if (self.response is not None or any(parts)) == (self.teacher is None):
+            raise ValueError("a teacher where there are answers, and none where there are not")
+        return self
+
+
+class SourceParams(Params):
+    """Where questions come from, and how many are taken.
+
+    Args:
+        path: A generator (.py), a file or folder of Parquet, JSON Lines or CSV (.gz allowed), an s3:// address of such
+            a file, or a .yaml that pins a hub data set: dataset, revision (a commit) and files (a pattern).
+        licence: Of the questions and answers.
+        columns: For files only.
+        where: An SQL condition over the file's columns; null for all rows.
+        max_train_rows, max_test_rows: Questions to learn from and to hold out; a file may have fewer.
+    """
+
+    path: str
+    licence: str
+    columns: SourceColumns | None = None
+    where: str | None = None
+    max_train_rows: PositiveInt
+    max_test_rows: PositiveInt
+
+    @model_validator(mode="after")
+    def _columns_fit_path(self) -> Self:
+        if self.path.endswith(".py") == (self.columns is not None):
+            raise ValueError("columns for files, and none for a generator")
+        return self
+
+
+class HubPin(Params):
+    """A data set on the Hugging Face hub, exactly: what a source's .yaml holds."""
+
+    dataset: str
+    revision: str = Field(pattern="^[0-9a-f]{40}$")
+    files: str
+
+
+def main(name: Name) -> None:
+    """Write the rows of one source."""
+    run_params = read_params(RunParams, "run")
+    params = read_params(SourceParams, f"source.{name}")
+    counts: dict[str, set[str]] = {"train": set(), "test": set()}
+
+    def counted(rows: Iterator[Row]) -> Iterator[Row]:
+        for row in rows:
+            counts[row["split"]].add(content_id(row["question"]))
+            yield row | {"source": name, "licence": params.licence}
+        if not all(counts.values()):
+            raise StageError(
+                where=f"source.{name}",
+                expected="questions in both splits",
+                got=f"{len(counts['train'])} train and {len(counts['test'])} test questions from {params.path}",
+                do="widen where, or name a larger source",
+            )
+
+    with tempfile.TemporaryDirectory() as folder:
+        rows = _drawn(params, run_params.seed) if params.columns is None else _read(params, run_params, Path(folder))
+        write_sorted_rows(Path(f"data/sources/{name}.parquet"), SOURCE, counted(rows))
+
+
+def _drawn(params: SourceParams, seed: int) -> Iterator[Row]:
+    """Problems of a generator."""
+    blank = dict.fromkeys(SOURCE.schema.names)
+    counts: dict[Split, int] = {"train": params.max_train_rows, "test": params.max_test_rows}
+    rows = [
+        blank | {"split": split, "question": problem.question, "answer": problem.answer, "tests": problem.tests}
+        for split, count in counts.items()
+        for problem in problems(Path(params.path), split, seed, count)
+    ]
+    yield from sorted(rows, key=lambda row: str(row["question"]))
+
+
+def _read(params: SourceParams, run_params: RunParams, folder: Path) -> Iterator[Row]:
+    """Rows of files, by question; DuckDB sorts and joins them, on disk where memory ends."""
+    import duckdb
+    import pyarrow as pa
+
+    assert params.columns is not None
+    reader, files = _files(params.path, folder)
+    columns = {name: expression or "null" for name, expression in params.columns.model_dump().items()}
+    selected = ", ".join(f"cast({expression} as varchar) as {name}" for name, expression in columns.items())
+    connection = connect(run_params.threads)
+    try:
+        connection.execute(f"set temp_directory = '{folder}'")
+        files_sql = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+        connection.execute(
+            f"create view rows as select {selected} from (from {reader}([{files_sql}]) where {params.where or 'true'})"
+        )
+        questions = connection.execute("select distinct question from rows where question <> ''")
+        connection.register("picked", pa.Table.from_pylist(_picked(questions, params)))
+        found = connection.execute(
+            "select distinct picked.split, rows.* from rows join picked using (question)"
+            " order by question, teacher, response, reasoning, solution, answer, tests, finish_reason"
+        )
+        names = [column[0] for column in found.description]
+        while batch := found.fetchmany(_ROWS):
+            for row in batch:
+                yield _whole(dict(zip(names, row, strict=True)))
+    except duckdb.Error as error:
+        raise InputError(
+            where=params.path,
+            expected=f"columns for {', '.join(name for name, given in columns.items() if given != 'null')}"
+            + (f", and rows where {params.where}" if params.where else ""),
+            got=str(error).splitlines()[0],
+            do="correct columns and where in params.yaml, or the file",
+        ) from None
+
+
+def _picked(questions: Any, params: SourceParams) -> list[Row]:
+    """The questions to take, in the order of a hash of their text until there are enough."""
+    by_split: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
+    while batch := questions.fetchmany(_ROWS):
+        for (question,) in batch:
+            by_split[split_of(question)].append(question)
+    return [
+        {"question": question, "split": split}
+        for split, count in (("train", params.max_train_rows), ("test", params.max_test_rows))
+        for question in sorted(by_split[split], key=content_id)[:count]
+    ] or [{"question": None, "split": None}]
+
+
+def _whole(row: Row) -> Row:
+    """A row with its ready-made answer in one text."""
+    reasoning, solution = row.pop("reasoning"), row.pop("solution")
+    if row["response"] is None and reasoning is not None and solution is not None:
+        row["response"] = whole_response(reasoning, solution)
+    if row["response"] is not None and row["finish_reason"] is None:
+        row["finish_reason"] = "stop"
+    return row
+
+
+def _files(path: str, folder: Path) -> tuple[str, list[Path]]:
+    """DuckDB's reader and the local files of a path; what lies elsewhere is fetched into the folder."""
+    if path.endswith(".yaml"):
+        found = _from_hub(Path(path))
+    elif "://" in path:
+        found = [_from_bucket(path, folder)]
+    else:
+        found = sorted(Path(path).rglob("*")) if Path(path).is_dir() else [Path(path)]
+    readers = {READERS.get(Path(file.name.removesuffix(".gz")).suffix) for file in found if file.is_file()}
+    if len(readers) == 1 and (reader := readers.pop()):
+        return reader, [file for file in found if file.is_file()]
+    raise InputError(
+        where=path,
+        expected=f"files that all end in one of {', '.join(READERS)} (.gz allowed)",
+        got="no such file" if not readers else ", ".join(file.name for file in found[:3]) or "none",
+        do="correct the path in params.yaml",
+    )
+
+
+def _from_hub(pin_file: Path) -> list[Path]:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    pin = _pin(pin_file)
+    try:
+        folder = snapshot_download(
+            pin.dataset,
+            repo_type="dataset",
+            revision=pin.revision,
+            allow_patterns=[pin.files],
+            library_name="branchmerge",
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+        raise InputError(
+            where=str(pin_file),
+            expected=f"data set {pin.dataset} at {pin.revision}, on the hub or in its local cache",
+            got=str(error).splitlines()[0],
+            do="correct the pin, log in (hf auth login), or unset HF_HUB_OFFLINE",
+        ) from None
+    return sorted(Path(folder).glob(pin.files))
+
+
+def _pin(file: Path) -> HubPin:
+    from pydantic import ValidationError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return HubPin.model_validate(YAML(typ="safe").load(file))
+    except (OSError, ValidationError, YAMLError) as error:
+        raise InputError(
+            where=str(file),
+            expected="dataset, revision (40 hexadecimal digits of a commit) and files (a pattern)",
+            got=" ".join(str(error).split()),
+            do="correct the file",
+        ) from None
+
+
+def _from_bucket(path: str, folder: Path) -> Path:
+    import fsspec
+
+    target = folder / Path(path).name
+    try:
+        filesystem, remote = fsspec.core.url_to_fs(path)
+        filesystem.get_file(remote, str(target))
+    except (ImportError, OSError, ValueError) as error:
+        raise InputError(
+            where=path,
+            expected="a file in a bucket, and the right to read it",
+            got=f"{type(error).__name__}: {error}",
+            do="install the extra s3, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or correct the address",
+        ) from None
+    return target
+
+
+if __name__ == "__main__":
+    run(main)
