@@ -223,6 +223,24 @@ def test_an_output_that_comes_out_the_same_reruns_nothing_below(built: Path):
     assert set(re.findall(r"Running stage '([^']+)'", said)) == {f"curate@{domain}" for domain in DOMAINS}
 
 
+def new_source(params: Any) -> None:
+    params["source"]["more"] = dict(params["source"]["arithmetic"])
+
+
+def test_a_new_source_reruns_every_prompts_stage_and_nothing_below(built: Path):
+    words = "its own stage and every prompts stage; what those write is as before, so nothing below"
+    assert f"| a new source | {words} |" in (build.ROOT / "README.md").read_text()
+    with restored(built, "params.yaml", "dvc.lock"):
+        build.change(built, new_source)
+        said = build.run(built, "dvc", "repro").stdout
+
+    assert set(re.findall(r"Running stage '([^']+)'", said)) == {
+        "source@more",
+        *(f"prompts@{domain}" for domain in DOMAINS),
+    }
+    (built / "data/sources/more.parquet").unlink()
+
+
 def test_another_profile_and_back_is_a_checkout(built: Path):
     """A build of two domains, then the first again: no command runs, and nothing of the other is left."""
     with restored(built, "dvc.lock"):

@@ -123,6 +123,14 @@ class TestVllm:
 
         assert ask(engine, questions, salt=1000).keys() == set(questions)
 
+    def test_a_row_that_vllm_refuses_fails_alone(self, engine: Engine):
+        too_long = "What is " + "1+" * 200 + "1?"
+        answered = ask(engine, [QUESTIONS[0], too_long], salt=2000)
+
+        assert answered[QUESTIONS[0]].finish_reason == "length"
+        assert answered[too_long].finish_reason == "error"
+        assert "128" in (answered[too_long].error or "")
+
     def test_a_sample_is_a_function_of_its_seed(self, model: Path, in_process: None):
         engine = vllm_engine(model, Sampling(temperature=1, top_p=1, max_tokens=8))
 

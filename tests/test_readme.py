@@ -51,3 +51,13 @@ def test_the_links_of_readme_lead_somewhere(project: Path):
 
     assert links
     assert [link for link in links if not (project / link).exists()] == []
+
+
+def test_the_source_of_readme_is_valid(project: Path, tmp_path: Path):
+    from stages.shared.params import read_params
+    from stages.source import SourceParams
+
+    (block,) = re.findall(r"```yaml\n(.*?)```", (project / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "params.yaml").write_text(block)
+
+    assert read_params(SourceParams, "source.openr1", file=tmp_path / "params.yaml").columns

@@ -58,7 +58,10 @@ class VllmEngine:
         openings: dict[str, str] = {}
         while True:
             while len(openings) < room and (ask := next(requests, None)) is not None:
-                openings[ask.trace_id] = self._add(engine, ask)
+                try:
+                    openings[ask.trace_id] = self._add(engine, ask)
+                except ValueError as error:  # vLLM refuses the row, as one too long for the model
+                    yield Completion(ask.trace_id, None, "error", error=str(error))
             if not openings:
                 return
             for output in engine.step():
