@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.shared import chat
-from stages.shared.asking import LimitsParams, answer_all
+from stages.shared.asking import Allowance, LimitsParams, answer_all
 from stages.shared.engines.engine import Request, Sampling
 from stages.shared.engines.vllm import VllmEngine
 from stages.shared.files import content_id
@@ -57,7 +57,9 @@ def _wanted(name: str, count: int) -> list[Wanted]:
 def _ours(engine: VllmEngine, wanted: list[Wanted]) -> None:
     with Store("tiny") as store:
         store.want(wanted)
-        assert answer_all(store, lambda: engine, LimitsParams(), SAMPLING.max_tokens, 0, "bench") == len(wanted)
+        assert answer_all(store, lambda: engine, Allowance(LimitsParams(), SAMPLING.max_tokens, 0), "bench") == len(
+            wanted
+        )
 
 
 def _bare(engine: VllmEngine, wanted: list[Wanted]) -> None:

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stages.shared.asking import LimitsParams, answer_all
+from stages.shared.asking import Allowance, LimitsParams, answer_all
 from stages.shared.engines.engine import Request, Sampling
 from stages.shared.engines.openai import OpenAIEngine, OpenAIParams
 from stages.shared.files import content_id
@@ -65,7 +65,7 @@ def _ours(url: str, model: Path, name: str, count: int) -> None:
             for number in range(count)
         )
         engine = OpenAIEngine(model, "tiny", SAMPLING, params)
-        assert answer_all(store, lambda: engine, LimitsParams(), SAMPLING.max_tokens, 0, "bench") == count
+        assert answer_all(store, lambda: engine, Allowance(LimitsParams(), SAMPLING.max_tokens, 0), "bench") == count
         assert sum(1 for _ in store.answered()) == count
 
 

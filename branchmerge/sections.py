@@ -12,7 +12,7 @@ from stages.prompts import PromptsParams
 from stages.report import ReportParams
 from stages.shared.errors import InputError
 from stages.shared.grading import VerifyParams
-from stages.shared.params import Params, RunParams, read_params, read_value
+from stages.shared.params import Params, RunParams, read_params, read_section, read_value
 from stages.shared.training import TrainingParams
 from stages.source import SourceParams
 from stages.traces import TracesParams
@@ -49,26 +49,26 @@ def check(file: Path) -> None:
         InputError: The first section that is wrong, with all its problems.
     """
     for name in SECTIONS:
-        read_value(name, file)
-    _refuse_unknown(file, "", list(SECTIONS), read_value)
+        read_section(name, file)
+    _refuse_unknown(file, "", list(SECTIONS))
     for name, section in SECTIONS.items():
         if section is not None:
             read_params(section, name, file=file)
-    for model in read_value("base", file):
+    for model in read_section("base", file):
         read_params(BaseParams, f"base.{model}", file=file)
-    sources = list(read_value("source", file))
+    sources = list(read_section("source", file))
     for source in sources:
         read_params(SourceParams, f"source.{source}", file=file)
-    domains = list(read_value("domains", file))
+    domains = list(read_section("domains", file))
     for domain in domains:
-        _refuse_unknown(file, f"domains.{domain}", list(DOMAIN_SECTIONS), read_value)
+        _refuse_unknown(file, f"domains.{domain}", list(DOMAIN_SECTIONS))
         for name, (section, defaults) in DOMAIN_SECTIONS.items():
             paths = [*([defaults] if defaults else []), f"domains.{domain}.{name}"]
             read_params(section, *paths, file=file)
         _known(
             file, f"domains.{domain}.prompts.sources", read_value(f"domains.{domain}.prompts.sources", file), sources
         )
-    mixtures = list(read_value("mixture", file))
+    mixtures = list(read_section("mixture", file))
     for mixture in mixtures:
         params = read_params(MixtureParams, "sft", f"mixture.{mixture}", file=file)
         _known(file, f"mixture.{mixture}.domains", params.domains, domains)
@@ -76,17 +76,17 @@ def check(file: Path) -> None:
     _known(file, "evaluate.benchmarks", read_value("evaluate.benchmarks", file), domains)
     made = [
         "models/merged",
-        *(f"models/{model}" for model in read_value("base", file)),
+        *(f"models/{model}" for model in read_section("base", file)),
         *(f"models/branches/{domain}" for domain in domains),
         *(f"models/mixtures/{mixture}" for mixture in mixtures),
     ]
-    _known(file, "models", read_value("models", file).values(), made)
+    _known(file, "models", read_section("models", file).values(), made)
 
 
-def _refuse_unknown(file: Path, path: str, known: list[str], read: Any) -> None:
+def _refuse_unknown(file: Path, path: str, known: list[str]) -> None:
     from ruamel.yaml import YAML
 
-    keys = read(path, file) if path else YAML().load(file)
+    keys = read_section(path, file) if path else YAML().load(file)
     _known(file, path or "the top level", keys, known)
 
 

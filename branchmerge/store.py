@@ -74,6 +74,10 @@ def holdings() -> list[Holding]:
 
 def export(target: Path, teacher: str | None) -> int:
     """Write answers to Parquet; returns how many."""
+    if target.is_dir():
+        raise InputError(
+            where=str(target), expected="a file to write", got="a folder", do="name a file in it, as answers.parquet"
+        )
     columns = ANSWER.schema.names
     count = 0
 
@@ -92,7 +96,7 @@ def export(target: Path, teacher: str | None) -> int:
 
 
 def take_in(source: Path) -> int:
-    """Add answers of an exported file; those known already stay. Returns how many are new."""
+    """Add answers of an exported file; those known already stay, failed ones are left out. Returns how many are new."""
     with Store("") as store:
         before = len_of(store.path)
         store.refill(iterate_rows(source, ANSWER))
@@ -126,6 +130,7 @@ def prune(teacher: str | None, older_than_days: float | None, is_failed: bool) -
         )
     db = connect(path())
     count = db.execute(f"delete from answers where {' and '.join(wheres)}", list(given.values())).rowcount
-    db.execute("vacuum")
+    while db.execute("pragma freelist_count").fetchone()[0]:  # a bit at a time: builds write in between
+        db.execute("pragma incremental_vacuum(1000)").fetchall()
     db.close()
     return count

@@ -25,12 +25,21 @@ from stages.shared.problems import Split, problems, split_of
 from stages.shared.records import SOURCE
 from stages.shared.sql import connect
 
-READERS = {".parquet": "read_parquet", ".jsonl": "read_json_auto", ".json": "read_json_auto", ".csv": "read_csv_auto"}
+# texts stay as they stand: no date is recognised in JSON (no text has these formats), and a CSV has texts only
+_JSON = "read_json_auto({}, dateformat = '\x01', timestampformat = '\x01')"
+READERS = {
+    ".parquet": "read_parquet({})",
+    ".jsonl": _JSON,
+    ".json": _JSON,
+    ".csv": "read_csv_auto({}, all_varchar = true)",
+}
 _ROWS = 1000
 
 
 class SourceColumns(Params):
     """SQL expressions (DuckDB) over a file's columns; unnest(...) makes a row of each item of a list.
+
+    Texts stay as they stand. A CSV has texts only: cast what is compared as a number. JSON numbers have DuckDB's types.
 
     Args:
         answer, tests: What answers are graded against; null where there is no such thing.
@@ -139,9 +148,11 @@ def _read(params: SourceParams, run_params: RunParams, folder: Path) -> Iterator
     connection = connect(run_params.threads)
     try:
         connection.execute(f"set temp_directory = '{folder}'")
+        connection.execute("set timezone = 'UTC'")
         files_sql = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
         connection.execute(
-            f"create view rows as select {selected} from (from {reader}([{files_sql}]) where {params.where or 'true'})"
+            f"create view rows as select {selected}"
+            f" from (from {reader.format(f'[{files_sql}]')} where {params.where or 'true'})"
         )
         questions = connection.execute("select distinct question from rows where question <> ''")
         connection.register("picked", pa.Table.from_pylist(_picked(questions, params)))
@@ -152,7 +163,7 @@ def _read(params: SourceParams, run_params: RunParams, folder: Path) -> Iterator
         names = [column[0] for column in found.description]
         while batch := found.fetchmany(_ROWS):
             for row in batch:
-                yield _whole(dict(zip(names, row, strict=True)))
+                yield _whole(dict(zip(names, row, strict=True)), params.path)
     except duckdb.Error as error:
         raise InputError(
             where=params.path,
@@ -176,13 +187,20 @@ def _picked(questions: Any, params: SourceParams) -> list[Row]:
     ] or [{"question": None, "split": None}]
 
 
-def _whole(row: Row) -> Row:
+def _whole(row: Row, path: str) -> Row:
     """A row with its ready-made answer in one text."""
     reasoning, solution = row.pop("reasoning"), row.pop("solution")
     if row["response"] is None and reasoning is not None and solution is not None:
         row["response"] = whole_response(reasoning, solution)
     if row["response"] is not None and row["finish_reason"] is None:
         row["finish_reason"] = "stop"
+    if row["response"] is not None and row["teacher"] is None:
+        raise InputError(
+            where=f"{path}: {row['question'][:80]!r}",
+            expected="a teacher for each answer",
+            got="null",
+            do="name it in columns.teacher, as coalesce(model, 'unknown'), or leave such rows out by where",
+        )
     return row
 
 
@@ -218,7 +236,7 @@ def _from_hub(pin_file: Path) -> list[Path]:
             allow_patterns=[pin.files],
             library_name="branchmerge",
         )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, ValueError) as error:
         raise InputError(
             where=str(pin_file),
             expected=f"data set {pin.dataset} at {pin.revision}, on the hub or in its local cache",
@@ -251,7 +269,7 @@ def _from_bucket(path: str, folder: Path) -> Path:
     try:
         filesystem, remote = fsspec.core.url_to_fs(path)
         filesystem.get_file(remote, str(target))
-    except (ImportError, OSError, ValueError) as error:
+    except Exception as error:  # each kind of bucket has its own errors
         raise InputError(
             where=path,
             expected="a file in a bucket, and the right to read it",

@@ -9,6 +9,7 @@ Params  run, traces, domains.<domain>.traces, domains.<domain>.prompts.sources
 Run     python -m stages.traces --domain math
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -17,7 +18,7 @@ import typer
 from pydantic import Field, model_validator
 
 from stages.shared import chat
-from stages.shared.asking import LimitsParams, answer_all
+from stages.shared.asking import Allowance, LimitsParams, answer_all
 from stages.shared.command import Domain, run
 from stages.shared.cost import measured
 from stages.shared.engines.engine import Engine, SamplesParams, Sampling
@@ -87,24 +88,32 @@ def _sample(
     model = _model(params, domain)
     teacher = f"{params.teacher.name}@{folder_hash(params.teacher)}"
     sampling = Sampling(**params.model_dump(include=set(Sampling.model_fields)))
-    overhead = len((sampling.system or "").encode()) + len(sampling.prefill.encode())
+    overhead_bytes = len((sampling.system or "").encode()) + len(sampling.prefill.encode())
     with Store(teacher) as store:
         store.want(_wanted(prompts, teacher, sampling, run_params.seed, params.samples_per_prompt))
         if store.missing() and (known := previous(target)):
-            store.refill(iterate_rows(known, TRACE))
+            _refill(store, known)
         if retry_failed:
             print(f"{store.forget_failed()} failed rows are asked again")
         asked = answer_all(
             store,
             lambda: _engine(params, model, sampling, run_params.threads),
-            params,
-            sampling.max_tokens,
-            overhead,
+            Allowance(params, sampling.max_tokens, overhead_bytes),
             f"traces {domain}",
         )
         tally = store.tally()
         write_sorted_rows(target, TRACE, (_trace(row) for row in store.answered()))
     cost |= {"rows": tally.rows, "asked": asked, "tokens": tally.completion_tokens}
+    if retry_failed:
+        print(f"to keep this in the build: dvc commit -f traces@{domain} && dvc repro")
+
+
+def _refill(store: Store, known: Path) -> None:
+    """Take into the store what the last run wrote; an older version's file is passed over."""
+    try:
+        store.refill(iterate_rows(known, TRACE))
+    except InputError as error:
+        print(f"the last traces are not used: {error}", file=sys.stderr)
 
 
 def _wanted(prompts: Iterator[Row], teacher: str, sampling: Sampling, seed: int, samples: int) -> Iterator[Wanted]:
@@ -143,6 +152,13 @@ def _model(params: TracesParams, domain: str) -> str:
             do="set traces.engine to openai, or give the teacher's weights in base",
         )
     named = params.openai.model if params.openai else None
+    if named is not None and served is not None and named != served:
+        raise InputError(
+            where=f"domains.{domain}.traces.openai.model",
+            expected=f"{served}, the model of {params.teacher}",
+            got=named,
+            do="change base.*.served, so that answers of two models are kept apart, and leave openai.model out",
+        )
     return named or served or str(params.teacher)
 
 

@@ -37,7 +37,7 @@ class Server:
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        question = body["messages"][-1]["content"]
+        question = [message["content"] for message in body["messages"] if message["role"] == "user"][-1]
         name = f"{question}|{body['seed']}"
         self.asked[name] += 1
         self.under_way += 1
@@ -62,6 +62,12 @@ class Server:
             return web.json_response(answer("", "content_filter"))
         if "say nothing" in question:
             return web.json_response(answer("", "stop"))
+        if "unpaid" in question:
+            return web.Response(status=402, text="insufficient balance")
+        if "no finish reason" in question:
+            return web.json_response(answer(question, None))
+        if message := ODD.get(question):
+            return web.json_response(answer(question, "length" if "cut" in question else "stop", message))
         draw = share(f"{name}|{self.asked[name]}", "fault")
         if draw < 0.15:
             return web.Response(status=429, text="slow down", headers={"Retry-After": "0"})
@@ -92,11 +98,23 @@ def is_cut(question: str) -> bool:
     return share(question, "cut") < 0.05
 
 
-def answer(question: str, finish_reason: str) -> dict:
+# messages of odd shapes that real servers send
+ODD = {
+    "parts": {"content": [{"type": "text", "text": "7"}]},
+    "half an emoji": {"content": "so \ud83d"},
+    "apart": {"content": "7", "reasoning_content": "hm"},
+    "apart cut": {"content": None, "reasoning": "hm"},
+    "opened unseen": {"content": "hm\n</think>\n7"},
+}
+
+
+def answer(question: str, finish_reason: str | None, message: dict | None = None) -> dict:
     """A chat completion."""
     content = f"<think>\nhm\n</think>\nI was asked {question}" if question else ""
     return {
-        "choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": finish_reason}],
+        "choices": [
+            {"message": {"role": "assistant"} | (message or {"content": content}), "finish_reason": finish_reason}
+        ],
         "usage": {"prompt_tokens": 10, "completion_tokens": 20},
     }
 

@@ -35,8 +35,8 @@ def test_on_a_fresh_clone_after_a_pull_one_new_prompt_costs_one_call(tmp_path: P
             params["base"]["teacher"] = {"served": {"model": "r1", "revision": "1"}}
             params["traces"] |= {"engine": "openai", "openai": {"url": server.url, "api": "chat"}}
             params["traces"]["samples_per_prompt"] = 1
-            params["domains"]["math"]["prompts"] |= {
-                "source": "questions.jsonl",
+            params["source"]["arithmetic"] |= {
+                "path": "questions.jsonl",
                 "columns": {"question": "question", "answer": "answer"},
                 "max_train_rows": COUNT,
             }

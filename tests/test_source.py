@@ -109,6 +109,33 @@ def test_a_selection_of_nothing_is_an_error(workspace: Path):
         drawn(workspace, "source.jsonl", where="level = 7")
 
 
+ANSWERS = ["3.10", "1e5", "0x1F", "True", "1:05:00", "05-01-2023", "2023-01-05T00:00:00Z", "007", "NULL", "AB-cd"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_gold_answer_stays_as_it_stands(workspace: Path, suffix: str):
+    rows = [{"problem": f"What is {n}+1?", "solution": ANSWERS[n % len(ANSWERS)]} for n in range(200)]
+    lines = [json.dumps(row) for row in rows]
+    if suffix == "csv":
+        lines = ["problem,solution", *(f"{row['problem']},{row['solution']}" for row in rows)]
+    (workspace / f"texts.{suffix}").write_text("\n".join(lines) + "\n")
+    train, test = drawn(workspace, f"texts.{suffix}")
+
+    assert {row["answer"] for row in train + test} == set(ANSWERS)
+
+
+def test_an_answer_without_a_teacher_is_refused_by_its_question(workspace: Path):
+    rows = [{"q": f"What is {n}?", "r": "x", "t": "r1" if n else None} for n in range(60)]
+    (workspace / "set.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    columns = {"question": "q", "response": "r", "teacher": "t"}
+    source = {"path": "set.jsonl", "licence": "MIT", "columns": columns, "max_train_rows": 99, "max_test_rows": 99}
+    params = {"run": {"seed": 0, "threads": 1}, "source": {"set": source}}
+    (workspace / "params.yaml").write_text(json.dumps(params))
+
+    with pytest.raises(InputError, match=r"What is 0\?.*a teacher for each answer"):
+        main("set")
+
+
 def test_all_files_of_a_folder_are_one_source(workspace: Path):
     (workspace / "shards").mkdir()
     for shard in range(4):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from branchmerge.store import ANSWER, export, holdings, prune, take_in
+from stages.shared.asking import Allowance, LimitsParams
 from stages.shared.engines.engine import Completion
 from stages.shared.errors import InputError, StageError
 from stages.shared.files import read_rows
@@ -19,6 +20,9 @@ from tests.test_cli import branchmerge
 
 def wanted(count: int) -> list[Wanted]:
     return [Wanted(f"{number:020x}", f"p{number}", 0, f"question {number}") for number in range(count)]
+
+
+UNLIMITED = Allowance(LimitsParams(), max_tokens=10, overhead_bytes=0)
 
 
 def filled(teacher: str, *completions: Completion) -> None:
@@ -39,21 +43,21 @@ def test_claimed_rows_are_not_given_out_again():
     with Store("t") as one, Store("t") as other:
         one.want(wanted(10))
         other.want(wanted(10))
-        claimed = {ask.trace_id for ask in one.claims(block=100)}
+        claimed = {ask.trace_id for ask in one.claims(UNLIMITED, block=100)}
 
         assert len(claimed) == 10
-        assert list(other.claims()) == []
+        assert list(other.claims(UNLIMITED)) == []
         one.release()
-        assert {ask.trace_id for ask in other.claims()} == claimed
+        assert {ask.trace_id for ask in other.claims(UNLIMITED)} == claimed
 
 
 DIES = """
 import os
 from stages.shared.store import Store
-from tests.test_store import wanted
+from tests.test_store import UNLIMITED, wanted
 store = Store("t").__enter__()
 store.want(wanted(10))
-print(len(list(store.claims())), flush=True)
+print(len(list(store.claims(UNLIMITED))), flush=True)
 os.kill(os.getpid(), 9)
 """
 
@@ -66,7 +70,59 @@ def test_claims_of_a_process_that_died_are_void():
 
     with Store("t") as store:
         store.want(wanted(10))
-        assert len(list(store.claims())) == 10
+        assert len(list(store.claims(UNLIMITED))) == 10
+
+
+LEAVES_A_CHILD = """
+import os, time
+from stages.shared.store import Store
+from tests.test_store import UNLIMITED, wanted
+store = Store("t").__enter__()
+store.want(wanted(10))
+print(len(list(store.claims(UNLIMITED))), flush=True)
+if os.fork() == 0:
+    os.close(1)
+    os.close(2)
+    time.sleep(5)
+    os._exit(0)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_child_that_outlives_a_process_does_not_hold_its_claims():
+    died = subprocess.run([sys.executable, "-c", LEAVES_A_CHILD], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (died.stdout, died.returncode) == ("10\n", -9)
+
+    with Store("t") as store:
+        store.want(wanted(10))
+        assert len(list(store.claims(UNLIMITED))) == 10
+
+
+def test_the_budget_counts_what_others_spend_and_have_under_way():
+    allowance = Allowance(LimitsParams(max_tokens_total=1000), max_tokens=10, overhead_bytes=0)
+    worst = sum(allowance.worst("question 0"))
+    with Store("t") as one, Store("t") as other:
+        one.want(wanted(10))
+        other.want(wanted(10))
+        claimed = list(one.claims(allowance, block=2))
+        assert one.is_refused
+        assert len(claimed) == 1000 // worst
+        assert list(other.claims(allowance)) == []
+        assert other.is_refused
+
+        one.record(Completion(claimed[0].trace_id, "x", "stop", 500, 400))
+        one.release()
+        assert list(other.claims(allowance)) == []
+        assert other.tally() == (1, 0, 500, 400)
+
+
+def test_an_error_while_the_wanted_rows_are_read_reaches_the_person():
+    def broken():
+        yield wanted(1)[0]
+        raise InputError(where="prompts", expected="a", got="b", do="c")
+
+    with pytest.raises(InputError, match="prompts"), Store("t") as store:
+        store.want(broken())
 
 
 def test_rows_are_given_out_by_length_of_their_question():
@@ -75,7 +131,7 @@ def test_rows_are_given_out_by_length_of_their_question():
             [Wanted("b", "p", 0, "long question"), Wanted("a", "p", 0, "longer question"), Wanted("c", "p", 0, "short")]
         )
 
-        assert [ask.trace_id for ask in store.claims(block=1)] == ["c", "b", "a"]
+        assert [ask.trace_id for ask in store.claims(UNLIMITED, block=1)] == ["c", "b", "a"]
 
 
 def test_a_refill_keeps_what_is_known():
@@ -89,11 +145,20 @@ def test_a_refill_keeps_what_is_known():
         assert store.missing() == 1
 
 
+def test_a_refill_leaves_failed_rows_to_be_asked_again():
+    with Store("t") as store:
+        row = {"trace_id": f"{0:020x}", "teacher": "t", "response": None, "finish_reason": "error", "error": "500"}
+        store.refill([row | {"prompt_tokens": 0, "completion_tokens": 0}])
+        store.want(wanted(1))
+
+        assert store.missing() == 1
+
+
 def test_a_damaged_store_is_refused_and_left_as_it_is(store: Path):
     store.mkdir()
     (store / "rows.sqlite").write_text("no database, but long enough to be read as one" * 9)
 
-    with pytest.raises(StageError, match="Move it away"):
+    with pytest.raises(StageError, match="move it away"):
         filled("t", right(1))
     assert (store / "rows.sqlite").read_text().startswith("no database")
 
@@ -132,12 +197,11 @@ def test_an_export_taken_in_elsewhere_gives_the_same_answers(tmp_path: Path, mon
     filled("b", right(3))
     assert export(tmp_path / "all.parquet", None) == 3
     assert export(tmp_path / "a.parquet", "a") == 2
-    here = holdings()
 
     monkeypatch.setenv("BRANCHMERGE_CACHE", str(tmp_path / "elsewhere"))
-    assert take_in(tmp_path / "all.parquet") == 3
+    assert take_in(tmp_path / "all.parquet") == 2  # not the one that failed
     assert take_in(tmp_path / "a.parquet") == 0
-    assert [held[:5] for held in holdings()] == [held[:5] for held in here]
+    assert [held[:5] for held in holdings()] == [("a", 1, 0, 5, 7), ("b", 1, 0, 5, 7)]
     assert [row["response"] for row in read_rows(tmp_path / "a.parquet", ANSWER)] == ["answer 1", None]
 
 
@@ -157,6 +221,13 @@ def test_pruning_deletes_what_meets_every_condition(conditions: dict, left: int)
     prune(**{"teacher": None, "older_than_days": None, "is_failed": False} | conditions)
 
     assert sum(held.rows for held in holdings()) == left
+
+
+def test_an_export_into_a_folder_is_refused(tmp_path: Path):
+    filled("a", right(1))
+
+    with pytest.raises(InputError, match="got a folder"):
+        export(tmp_path, None)
 
 
 def test_pruning_without_a_condition_is_refused():

@@ -226,6 +226,7 @@ class TestFaults:
             ("too long", "error", "400"),
             ("refuse", "refused", None),
             ("say nothing", "empty", None),
+            ("parts", "malformed", "TypeError"),
         ],
     )
     def test_an_answer_that_is_none_is_a_row_with_its_reason(
@@ -249,6 +250,51 @@ class TestFaults:
         assert faulty.server.counts()["calls"] == before
         faulty.ask(["always 500 b"], retry_failed=True)
         assert faulty.server.counts()["calls"] == before + 2
+
+    def test_half_an_emoji_is_kept_as_a_question_mark(self, faulty: Project):
+        (row,) = faulty.ask(["half an emoji"])
+
+        assert row["response"] == "so ?"
+
+    @pytest.mark.parametrize(
+        ("question", "response"),
+        [
+            ("apart", "<think>\nhm\n</think>\n7"),
+            ("apart cut", "<think>\nhm"),
+            ("opened unseen", "<think>\nhm\n</think>\n7"),
+        ],
+    )
+    @pytest.mark.parametrize("prefill", ["", "<think>\n"])
+    def test_reasoning_is_in_the_response_once(self, faulty: Project, question: str, response: str, prefill: str):
+        faulty.params["traces"]["prefill"] = prefill
+        (row,) = faulty.ask([question])
+
+        assert row["response"] == response
+        assert row["reasoning"] == ("hm" if "cut" not in question else None)
+
+    def test_rows_under_way_are_kept_when_too_many_fail(self, faulty: Project):
+        faulty.params["traces"]["openai"]["max_attempts"] = 1
+        asked = [f"always 500 {number}" for number in range(40)]
+        before = faulty.server.counts()["calls"]
+
+        with pytest.raises(StageError, match="rows to fail"):
+            faulty.ask(asked)
+        paid = faulty.server.counts()["calls"] - before
+        assert paid <= 16
+        with pytest.raises(StageError, match=f"got {paid}, such as"):
+            faulty.ask(asked)
+        assert faulty.server.counts()["calls"] - before == paid
+
+    @pytest.mark.parametrize("url", ["no-scheme:9/v1", "http://"])
+    def test_an_address_that_is_none_stops_at_once(self, project: Project, url: str):
+        project.params["traces"]["openai"]["url"] = url
+
+        with pytest.raises(InputError, match=r"params\.yaml.*url"):
+            project.ask(["hello"])
+
+    def test_an_unpaid_account_stops_at_once(self, faulty: Project):
+        with pytest.raises(InputError, match="402"):
+            faulty.ask(["unpaid"])
 
     def test_too_many_failures_stop_the_stage_and_name_one(self, faulty: Project):
         faulty.params["traces"]["openai"]["max_attempts"] = 1
@@ -309,6 +355,28 @@ class TestBudget:
         cost = json.loads(Path("reports/cost/traces-sums.json").read_text())
         assert (cost["rows"], cost["asked"], cost["tokens"]) == (3, 3, 60)
 
+    def test_processes_side_by_side_keep_it_together(self, servers: dict, project: Project):
+        project.server = servers["slow"]
+        project.params["traces"] |= {"max_tokens_total": 4000}
+        project.params["traces"]["openai"]["url"] = project.server.url
+        before = project.server.counts()["calls"]
+        project.write(questions("together", 300))
+        runs = [project.start() for _ in range(3)]
+
+        for run in runs:
+            _, error = run.communicate(timeout=60)
+            assert run.returncode == 2
+            assert "the answers are kept" in error
+        assert 2000 < 30 * (project.server.counts()["calls"] - before) <= 4000
+
+    def test_an_answer_that_could_not_be_used_was_paid_for_too(self, faulty: Project):
+        faulty.params["traces"] |= {"max_failed_ratio": 1}
+        faulty.params["traces"]["openai"]["max_attempts"] = 3
+        (row,) = faulty.ask(["no finish reason"])
+
+        assert row["finish_reason"] == "malformed"
+        assert (row["prompt_tokens"], row["completion_tokens"]) == (30, 60)
+
 
 def test_greedy_answers_are_not_sampled_twice(project: Project):
     project.params["traces"] |= {"temperature": 0, "samples_per_prompt": 2}
@@ -322,6 +390,20 @@ def test_an_engine_without_its_section_is_refused(project: Project):
 
     with pytest.raises(InputError, match="a section ray"):
         project.ask(["hello"])
+
+
+def test_another_model_than_the_teacher_is_refused(project: Project):
+    project.params["traces"]["openai"]["model"] = "another"
+
+    with pytest.raises(InputError, match="expected toy-r1, the model of models/teacher, got another"):
+        project.ask(["hello"])
+
+
+def test_traces_of_an_older_version_are_passed_over(project: Project, capsys: pytest.CaptureFixture[str]):
+    write_rows(OUT, PROMPT, [])
+
+    assert len(project.ask(["older"])) == 1
+    assert "the last traces are not used" in capsys.readouterr().err
 
 
 def test_a_served_teacher_needs_the_engine_openai(project: Project):

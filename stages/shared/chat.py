@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from stages.shared.errors import InputError
+
 Message = dict[str, str]
 
 THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
@@ -59,7 +61,18 @@ class Prompt:
 
 
 def prompt(tokenizer: Any, question: str, system: str | None = None, prefill: str = "") -> Prompt:
-    """The generation prompt of the tokenizer's chat template, and the prefill after it."""
+    """The generation prompt of the tokenizer's chat template, and the prefill after it.
+
+    Raises:
+        InputError: The tokenizer has no chat template.
+    """
+    if not tokenizer.chat_template:
+        raise InputError(
+            where=str(tokenizer.name_or_path),
+            expected="a tokenizer with a chat template",
+            got="none",
+            do="take an instruction model, or put a chat_template.jinja beside its tokenizer",
+        )
     messages = [{"role": "system", "content": system}] if system is not None else []
     messages += [{"role": "user", "content": question}]
     text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)

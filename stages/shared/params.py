@@ -150,6 +150,12 @@ def _line(tree: Any, path: str) -> int:
     return line
 
 
+def read_section(path: str, file: Path = PARAMS) -> dict[str, Any]:
+    """A section of params.yaml as it stands there, for its keys."""
+    section: dict[str, Any] = _mapping(_tree(file), path, file)
+    return section
+
+
 def read_value(path: str, file: Path = PARAMS) -> Any:
     """One value of params.yaml by its dotted path, as it stands there."""
     parent, _, key = path.rpartition(".")

@@ -12,8 +12,9 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple, Self
+from typing import IO, Literal, NamedTuple, Protocol, Self
 
 from stages.shared.engines.engine import FAILED, Completion, Request
 from stages.shared.errors import StageError
@@ -22,7 +23,8 @@ from stages.shared.files import Row
 VERSION = 1
 _SCHEMA = """
 create table if not exists answers (
-    trace_id text primary key,
+    number integer primary key,
+    trace_id text not null unique,
     teacher text not null,
     response text,
     finish_reason text not null,
@@ -31,7 +33,9 @@ create table if not exists answers (
     completion_tokens integer,
     stored_at real not null
 );
-create table if not exists claims (trace_id text primary key, owner text not null) without rowid;
+create table if not exists claims (
+    trace_id text primary key, owner text not null, prompt_tokens integer not null, completion_tokens integer not null
+) without rowid;
 """
 # what one run wants, in the order it is asked: questions of like length together
 _WANTED = """
@@ -39,13 +43,19 @@ create temp table wanted (
     n_chars integer, trace_id text, prompt_id text, sample_index integer, question text,
     primary key (n_chars, trace_id)
 ) without rowid;
+create unique index temp.wanted_by_id on wanted (trace_id);
 """
+_ANSWER = (
+    "(trace_id, teacher, response, finish_reason, error, prompt_tokens, completion_tokens, stored_at)"
+    " values (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _MISSING = """
 from wanted
 left join answers using (trace_id)
 where answers.trace_id is null
 """
 _BUSY_S = 60.0
+_BLOCK = 1000
 _FAILED = ", ".join(f"'{reason}'" for reason in FAILED)
 
 
@@ -59,12 +69,22 @@ class Wanted(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """Counts over the wanted rows that are answered."""
+    """Counts over the wanted rows that are answered, by whichever process."""
 
-    rows: int
-    failed: int
-    prompt_tokens: int
-    completion_tokens: int
+    rows: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Budget(Protocol):
+    """What rows may cost, in tokens."""
+
+    def worst(self, question: str) -> tuple[int, int]:
+        """Most tokens that a row can cost: prompt, answer."""
+
+    def fits(self, prompt_tokens: int, completion_tokens: int) -> bool:
+        """Whether so many may be spent in all."""
 
 
 def folder() -> Path:
@@ -89,11 +109,14 @@ class Store:
         self._folder = folder()
         self._owner = uuid.uuid4().hex
         self._lock: IO[bytes] | None = None
+        self._tally, self._counted = Tally(), 0
+        self.is_refused = False
         self.path = self._folder / "rows.sqlite"
 
     def __enter__(self) -> Self:
         try:
             (self._folder / "owners").mkdir(parents=True, exist_ok=True)
+            self._lock = self._lock_file(self._owner).open("wb")
         except OSError as error:
             raise StageError(
                 where=str(self._folder),
@@ -101,8 +124,8 @@ class Store:
                 got=str(error),
                 do="point BRANCHMERGE_CACHE to a folder you can write",
             ) from None
-        self._lock = self._lock_file(self._owner).open("wb")
         fcntl.flock(self._lock, fcntl.LOCK_EX)  # the kernel lets go of it when this process dies
+        os.register_at_fork(after_in_child=self._lock.close)  # a child that outlives it must not hold on
         self._db = connect(self.path)
         self._db.executescript(_WANTED)
         self.release()
@@ -119,8 +142,8 @@ class Store:
         return self._folder / "owners" / owner
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("begin immediate")
+    def _transaction(self, kind: Literal["immediate", "deferred"] = "immediate") -> Iterator[None]:
+        self._db.execute(f"begin {kind}")
         try:
             yield
         except BaseException:
@@ -130,12 +153,12 @@ class Store:
 
     def want(self, rows: Iterable[Wanted]) -> int:
         """Say which samples this run wants; returns how many. Kept in a temporary table on disk, not in memory."""
-        self._db.execute("begin")
-        self._db.executemany(
-            "insert or ignore into wanted values (?, ?, ?, ?, ?)",
-            ((len(row.question), *row) for row in rows),
-        )
-        self._db.execute("commit")
+        with self._transaction("deferred"):  # the table is ours alone: nobody waits
+            self._db.executemany(
+                "insert or ignore into wanted values (?, ?, ?, ?, ?)",
+                ((len(row.question), *row) for row in rows),
+            )
+        self._tally, self._counted = Tally(), 0
         return int(self._db.execute("select count(*) from wanted").fetchone()[0])
 
     def missing(self) -> int:
@@ -143,15 +166,23 @@ class Store:
         return int(self._db.execute(f"select count(*) {_MISSING}").fetchone()[0])
 
     def tally(self) -> Tally:
-        """Counts over the wanted rows that are answered."""
-        counts = self._db.execute(
-            "select count(*), total(finish_reason in (" + _FAILED + ")), total(prompt_tokens), total(completion_tokens)"
-            " from wanted join answers using (trace_id)"
+        """Counts over the wanted rows that are answered; only rows that came since the last call are read."""
+        last, *counts = self._db.execute(
+            f"select max(number), count(*), total(finish_reason in ({_FAILED})), total(prompt_tokens),"
+            " total(completion_tokens) from answers join wanted using (trace_id) where number > ?",
+            (self._counted,),
         ).fetchone()
-        return Tally(*(int(count) for count in counts))
+        self._counted = last or self._counted
+        self._tally = Tally(*(int(old + new) for old, new in zip(self._tally, counts, strict=True)))
+        return self._tally
 
-    def claims(self, block: int = 64) -> Iterator[Request]:
-        """Wanted rows that nobody has answered or asks now, claimed for this process as they are taken."""
+    def claims(self, budget: Budget, block: int = 64) -> Iterator[Request]:
+        """Wanted rows that nobody has answered or asks now, claimed for this process as they are taken.
+
+        They end where the next row's worst case does not fit the budget beside the answers so far and the worst
+        cases of all rows under way, this process's and others'; then `is_refused` is true.
+        """
+        self.is_refused = False
         position: tuple[int, str] = (-1, "")
         while True:
             with self._transaction():
@@ -161,18 +192,46 @@ class Store:
                     " and (n_chars, trace_id) > (?, ?) order by n_chars, trace_id limit ?",
                     (*position, block),
                 ).fetchall()
-                self._db.executemany("insert into claims values (?, ?)", ((row[1], self._owner) for row in rows))
-            for n_chars, trace_id, question in rows:
+                admitted = self._admitted(rows, budget)
+                self._db.executemany("insert into claims values (?, ?, ?, ?)", admitted)
+            for n_chars, trace_id, question in rows[: len(admitted)]:
                 position = (n_chars, trace_id)
                 yield Request(trace_id, question)
-            if len(rows) < block:
+            if len(rows) < block or self.is_refused:
                 return
+
+    def _admitted(self, rows: list[tuple[int, str, str]], budget: Budget) -> list[tuple[str, str, int, int]]:
+        """Claims of the first rows that fit the budget; for use inside a transaction."""
+        under_way = self._db.execute(
+            "select total(prompt_tokens), total(completion_tokens) from claims"
+            " where trace_id in (select trace_id from wanted)"
+        ).fetchone()
+        tally = self.tally()
+        prompt_tokens, completion_tokens = tally.prompt_tokens + under_way[0], tally.completion_tokens + under_way[1]
+        admitted = []
+        for _, trace_id, question in rows:
+            worst = budget.worst(question)
+            prompt_tokens, completion_tokens = prompt_tokens + worst[0], completion_tokens + worst[1]
+            if not budget.fits(prompt_tokens, completion_tokens):
+                self.is_refused = True
+                break
+            admitted.append((trace_id, self._owner, *worst))
+        return admitted
+
+    def rivals(self) -> bool:
+        """Whether other processes have wanted rows under way."""
+        return bool(
+            self._db.execute(
+                "select exists (select 1 from claims where owner <> ? and trace_id in (select trace_id from wanted))",
+                (self._owner,),
+            ).fetchone()[0]
+        )
 
     def record(self, completion: Completion) -> None:
         """Keep an answer, at once and whole."""
         with self._transaction():
             self._db.execute(
-                "insert or replace into answers values (?, ?, ?, ?, ?, ?, ?, ?)",
+                f"insert or replace into answers {_ANSWER}",
                 (
                     completion.trace_id,
                     self._teacher,
@@ -204,31 +263,25 @@ class Store:
         return False
 
     def refill(self, rows: Iterable[Row]) -> None:
-        """Take in answers of another machine's store, as its traces carry them; those known already stay."""
-        self._db.execute("begin immediate")
-        self._db.executemany(
-            "insert or ignore into answers values (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    row["trace_id"],
-                    row["teacher"],
-                    row["response"],
-                    row["finish_reason"],
-                    row["error"],
-                    row["prompt_tokens"],
-                    row["completion_tokens"],
-                    time.time(),
+        """Take in answers of another machine's store, as its traces carry them; those known already stay.
+
+        Rows that failed are left out, so that they can be asked again.
+        """
+        remaining = (row for row in rows if row["finish_reason"] not in FAILED)
+        names = ("trace_id", "teacher", "response", "finish_reason", "error", "prompt_tokens", "completion_tokens")
+        while block := list(islice(remaining, _BLOCK)):  # in blocks: other processes write in between
+            with self._transaction():
+                self._db.executemany(
+                    f"insert or ignore into answers {_ANSWER}",
+                    ((*(row[name] for name in names), time.time()) for row in block),
                 )
-                for row in rows
-            ),
-        )
-        self._db.execute("commit")
 
     def forget_failed(self) -> int:
         """Drop the wanted rows that failed, so that they are asked again; returns how many."""
         done = self._db.execute(
             f"delete from answers where finish_reason in ({_FAILED}) and trace_id in (select trace_id from wanted)"
         )
+        self._tally, self._counted = Tally(), 0
         return done.rowcount
 
     def failure(self) -> str:
@@ -263,29 +316,47 @@ def connect(path: Path) -> sqlite3.Connection:
     """The store's file, made where there is none.
 
     Raises:
-        StageError: It is damaged, or of a newer version.
+        StageError: It is damaged, of a newer version, or others hold it too long.
     """
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            return _connect(path)
+        except sqlite3.OperationalError as error:  # two that make the file at once may fail without waiting
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise _unusable(path, error) from None
+            time.sleep(0.05)
+        except sqlite3.DatabaseError as error:
+            raise _unusable(path, error) from None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
     try:
-        db.execute("pragma journal_mode = wal")
-        db.execute("pragma synchronous = normal")  # a crash of the machine may lose the last rows, never the file
         version = db.execute("pragma user_version").fetchone()[0]
         if version == 0:
+            db.execute("pragma auto_vacuum = incremental")
+        db.execute("pragma journal_mode = wal")
+        db.execute("pragma synchronous = normal")  # a crash of the machine may lose the last rows, never the file
+        if version == 0:
             db.executescript(f"begin immediate; {_SCHEMA} pragma user_version = {VERSION}; commit;")
-        if version in (0, VERSION):
-            return db
-    except sqlite3.DatabaseError as error:
+        elif version != VERSION:
+            raise StageError(
+                where=str(path),
+                expected=f"a row store of version {VERSION}",
+                got=f"version {version}",
+                do="update branchmerge, or point BRANCHMERGE_CACHE elsewhere",
+            )
+    except BaseException:
         db.close()
-        raise StageError(
-            where=str(path),
-            expected="the row store, an SQLite file",
-            got=str(error),
-            do="move it away (answers come back from data/traces), or point BRANCHMERGE_CACHE elsewhere",
-        ) from None
-    db.close()
-    raise StageError(
+        raise
+    return db
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> StageError:
+    return StageError(
         where=str(path),
-        expected=f"a row store of version {VERSION}",
-        got=f"version {version}",
-        do="update branchmerge, or point BRANCHMERGE_CACHE elsewhere",
+        expected="the row store, an SQLite file",
+        got=str(error),
+        do="if it is damaged, move it away (answers come back from data/traces); or point BRANCHMERGE_CACHE elsewhere",
     )

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
+from stages.shared.chat import THINK_CLOSE, THINK_OPEN
 from stages.shared.params import Params
 
 # stop and length are answers; the others say why there is none
@@ -77,6 +78,24 @@ class Completion:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     error: str | None = None
+
+
+def answered(
+    ask: Request, opening: str, text: str, finish_reason: Literal["stop", "length"], counts: tuple[int, int]
+) -> Completion:
+    """The completion for what a model wrote.
+
+    Args:
+        opening: What of the prompt belongs to the answer.
+        text: What came after it; a lone surrogate, as of an emoji cut in two, becomes a question mark.
+        counts: Tokens of prompt and answer.
+    """
+    clean = text.encode("utf-8", "replace").decode()
+    whole = opening + clean.removeprefix(opening)
+    if THINK_CLOSE in whole and THINK_OPEN not in whole:  # a server's template opened it unseen
+        whole = f"{THINK_OPEN}\n{whole}"
+    is_empty = finish_reason == "stop" and not clean.strip()
+    return Completion(ask.trace_id, whole, "empty" if is_empty else finish_reason, *counts)
 
 
 class Engine(Protocol):

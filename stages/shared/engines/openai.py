@@ -7,18 +7,23 @@ import os
 import time
 from collections import deque
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from stages.shared import chat
-from stages.shared.engines.engine import Completion, FinishReason, Request, Sampling
+from stages.shared.engines.engine import Completion, FinishReason, Request, Sampling, answered
 from stages.shared.errors import InputError, StageError
 from stages.shared.params import Params
 
 LONGEST_WAIT_S = 3600.0
-_FINISHED: dict[str, FinishReason] = {"stop": "stop", "length": "length", "content_filter": "refused"}
+_FINISHED: dict[str, Literal["stop", "length", "refused"]] = {
+    "stop": "stop",
+    "length": "length",
+    "content_filter": "refused",
+}
 
 
 class OpenAIParams(Params):
@@ -36,7 +41,7 @@ class OpenAIParams(Params):
         backoff_s: Scale of the random, doubling wait between attempts; a server's Retry-After goes before.
     """
 
-    url: str
+    url: str = Field(pattern=r"^https?://[^\s/]+(/\S*)?$")
     model: str | None = None
     api: Literal["completions", "chat"] = "completions"
     api_key_env: str | None = None
@@ -47,12 +52,23 @@ class OpenAIParams(Params):
 
 
 class _TransientError(Exception):
-    """An attempt that may go better next time."""
+    """An attempt that may go better next time.
 
-    def __init__(self, message: str, finish_reason: FinishReason = "error", retry_after_s: float = 0) -> None:
+    Args:
+        counts: Tokens of prompt and answer that it cost all the same.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        finish_reason: FinishReason = "error",
+        retry_after_s: float = 0,
+        counts: tuple[int, int] = (0, 0),
+    ) -> None:
         super().__init__(message)
         self.finish_reason = finish_reason
         self.retry_after_s = retry_after_s
+        self.counts = counts
 
 
 class _UnreachableError(_TransientError):
@@ -134,8 +150,17 @@ class OpenAIEngine:
             wait=self._wait_s,
             reraise=True,
         )
+        wasted: list[tuple[int, int]] = []  # tokens of attempts that failed
+
+        async def attempt() -> Completion:
+            try:
+                return await self._attempt(session, ask)
+            except _TransientError as error:
+                wasted.append(error.counts)
+                raise
+
         try:
-            completion: Completion = await attempts(self._attempt, session, ask)
+            completion: Completion = await attempts(attempt)
         except _UnreachableError as error:
             raise StageError(
                 where=self._params.url,
@@ -144,8 +169,12 @@ class OpenAIEngine:
                 do="start the server or correct traces.openai.url; answers so far are kept",
             ) from None
         except _TransientError as error:
-            return Completion(ask.trace_id, None, error.finish_reason, error=str(error))
-        return completion
+            completion = Completion(ask.trace_id, None, error.finish_reason, error=str(error))
+        return replace(
+            completion,
+            prompt_tokens=completion.prompt_tokens + sum(prompt for prompt, _ in wasted),
+            completion_tokens=completion.completion_tokens + sum(answer for _, answer in wasted),
+        )
 
     def _wait_s(self, state: Any) -> float:
         import tenacity
@@ -162,24 +191,29 @@ class OpenAIEngine:
             async with session.post(f"{self._params.url.rstrip('/')}/{path}", json=body) as response:
                 text = await response.text()
                 status, headers = response.status, response.headers
+        except aiohttp.InvalidURL as error:
+            raise self._refused(path, f"the address {error}") from None
         except aiohttp.ClientConnectorError as error:
             raise _UnreachableError(str(error)) from None
         except TimeoutError:
             raise _TransientError(f"no answer within {self._params.timeout_s:g} s") from None
         except (aiohttp.ClientError, UnicodeDecodeError) as error:
             raise _TransientError(f"{type(error).__name__}: {error}") from None
-        if status in (401, 403, 404):
-            raise InputError(
-                where=f"{self._params.url}/{path}",
-                expected=f"a server that lets us ask {self._model}",
-                got=f"{status} {text[:300]}",
-                do="correct url, model and api_key_env of traces.openai",
-            )
+        if status in (401, 402, 403, 404):
+            raise self._refused(path, f"{status} {text[:300]}")
         if status in (408, 409, 425, 429) or status >= 500:
             raise _TransientError(f"{status} {text[:300]}", retry_after_s=_retry_after_s(headers.get("Retry-After")))
         if status >= 400:
             return Completion(ask.trace_id, None, "error", error=f"{status} {text[:300]}")
         return self._completion(ask, text)
+
+    def _refused(self, path: str, got: str) -> InputError:
+        return InputError(
+            where=f"{self._params.url}/{path}",
+            expected=f"a server that lets us ask {self._model}",
+            got=got,
+            do="correct url, model and api_key_env of traces.openai, or pay; answers so far are kept",
+        )
 
     def _body(self, ask: Request) -> tuple[str, dict[str, Any]]:
         sampling = self._sampling
@@ -207,34 +241,38 @@ class OpenAIEngine:
 
     def _completion(self, ask: Request, payload: str) -> Completion:
         """A server's 200 read; anything but the promised shape is an attempt that failed."""
+        counts = (0, 0)
         try:
             answer = json.loads(payload)
-            (choice,) = answer["choices"]
             usage = answer.get("usage") or {}
             counts = int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0))
+            (choice,) = answer["choices"]
             finish_reason = _FINISHED[choice["finish_reason"]]
             if self._tokenizer is None:
-                message = choice["message"]
-                text, refusal = _content(message), message.get("refusal")
+                text, refusal = _content(choice["message"]), choice["message"].get("refusal")
                 opening = self._sampling.prefill
             else:
                 text, refusal = choice["text"], None
                 opening = chat.prompt(
                     self._tokenizer, ask.question, self._sampling.system, self._sampling.prefill
                 ).opening
+            if not isinstance(text, str):
+                raise TypeError(f"the answer is a {type(text).__name__}")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             problem = f"{type(error).__name__}: {error} in {payload[:300]!r}"
-            raise _TransientError(problem, finish_reason="malformed") from None
-        if refusal:
-            return Completion(ask.trace_id, refusal, "refused", *counts)
-        return Completion(ask.trace_id, opening + text, finish_reason, *counts)
+            raise _TransientError(problem, finish_reason="malformed", counts=counts) from None
+        if refusal or finish_reason == "refused":
+            return Completion(ask.trace_id, refusal or text, "refused", *counts)
+        return answered(ask, opening, text, finish_reason, counts)
 
 
-def _content(message: dict[str, Any]) -> str:
+def _content(message: dict[str, Any]) -> Any:
     """A chat message's whole text; reasoning that the server took out is put back in its tags."""
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     content = message.get("content") or ""
-    return chat.whole_response(reasoning, content) if reasoning else content
+    if not reasoning:
+        return content
+    return chat.whole_response(reasoning, content) if content else f"{chat.THINK_OPEN}\n{reasoning}"
 
 
 def _headers(api_key_env: str | None) -> dict[str, str]:

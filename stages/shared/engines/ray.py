@@ -5,12 +5,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from stages.shared import chat
 from stages.shared.engines.engine import Completion, Request, Sampling
 from stages.shared.engines.vllm import VllmEngine
-from stages.shared.errors import InputError
+from stages.shared.errors import InputError, StageError
 from stages.shared.params import Params
 
 STAGES = Path(__file__).resolve().parent.parent.parent
@@ -25,6 +25,7 @@ class RayParams(Params):
         replicas: Copies of the teacher.
         gpus_per_replica, cpus_per_replica: What each takes; gpus_per_replica is vLLM's tensor_parallel_size.
         batch_size: Rows a replica gets at once.
+        start_s: Longest wait for all replicas to have loaded the teacher.
         environment: Environment variables of the replicas.
     """
 
@@ -33,6 +34,7 @@ class RayParams(Params):
     gpus_per_replica: NonNegativeFloat
     cpus_per_replica: NonNegativeFloat
     batch_size: PositiveInt
+    start_s: PositiveFloat = 1800
     environment: dict[str, str] = Field(default_factory=dict)
 
 
@@ -41,6 +43,10 @@ class Replica:
 
     def __init__(self, model: str, sampling: Sampling, arguments: dict[str, Any]) -> None:
         self._engine = VllmEngine(Path(model), sampling, arguments)
+
+    def is_ready(self) -> bool:
+        """True, once the model is loaded."""
+        return True
 
     def complete(self, batch: list[Request]) -> list[Completion]:
         """A batch's completions."""
@@ -68,17 +74,21 @@ class RayEngine:
 
         self._ray, self._sampling, self._params = ray, sampling, params
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(model)
-        if not ray.is_initialized():
-            ray.init(
-                address=params.address,
-                include_dashboard=False,
-                runtime_env={"py_modules": [str(STAGES)], "env_vars": params.environment},
-            )
-        actor = ray.remote(num_gpus=params.gpus_per_replica, num_cpus=params.cpus_per_replica)(Replica)
-        self._replicas = [
-            actor.options(scheduling_strategy="SPREAD").remote(str(model.resolve()), sampling, arguments)
-            for _ in range(params.replicas)
-        ]
+        try:
+            if not ray.is_initialized():
+                ray.init(
+                    address=params.address,
+                    include_dashboard=False,
+                    runtime_env={"py_modules": [str(STAGES)], "env_vars": params.environment},
+                )
+            actor = ray.remote(num_gpus=params.gpus_per_replica, num_cpus=params.cpus_per_replica)(Replica)
+            self._replicas = [
+                actor.options(scheduling_strategy="SPREAD").remote(str(model.resolve()), sampling, arguments)
+                for _ in range(params.replicas)
+            ]
+            ray.get([replica.is_ready.remote() for replica in self._replicas], timeout=params.start_s)
+        except (ConnectionError, ray.exceptions.RayError) as error:
+            raise self._failed(str(error)) from None
 
     def prompt_text(self, question: str) -> str:
         """The text after which the model starts to answer."""
@@ -87,7 +97,7 @@ class RayEngine:
     def complete(self, requests: Iterator[Request]) -> Generator[Completion]:
         """Completions batch by batch, from whichever replica ends one first."""
         under_way: dict[Any, Any] = {}  # a batch's reference -> the replica that works on it
-        idle = [replica for replica in self._replicas for _ in range(_AHEAD)]
+        idle = [replica for _ in range(_AHEAD) for replica in self._replicas]
         while True:
             while idle and (batch := list(islice(requests, self._params.batch_size))):
                 replica = idle.pop(0)
@@ -96,4 +106,16 @@ class RayEngine:
                 return
             (ended,), _ = self._ray.wait(list(under_way), num_returns=1)
             idle.append(under_way.pop(ended))
-            yield from self._ray.get(ended)
+            try:
+                completions = self._ray.get(ended)
+            except self._ray.exceptions.RayError as error:
+                raise self._failed(str(error)) from None
+            yield from completions
+
+    def _failed(self, got: str) -> StageError:
+        return StageError(
+            where="traces.ray",
+            expected=f"{self._params.replicas} replicas of the teacher at work on the cluster {self._params.address}",
+            got=" ".join(got.split())[-500:],
+            do="look at ray status; correct traces.ray or traces.vllm; answers so far are kept",
+        )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import PositiveInt
 
 from stages.shared import chat
-from stages.shared.engines.engine import Completion, Request, Sampling
+from stages.shared.engines.engine import Completion, Request, Sampling, answered
 from stages.shared.params import Params
 
 
@@ -35,6 +35,8 @@ class TransformersEngine:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._sampling, self._batch_size = sampling, params.batch_size
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(model, padding_side="left")
+        if self._tokenizer.pad_token is None:
+            self._tokenizer.pad_token = self._tokenizer.eos_token
         network = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=params.dtype)
         self._network = network.to(self._device).eval()
 
@@ -63,6 +65,7 @@ class TransformersEngine:
                 temperature=None,
                 top_p=None,
                 top_k=None,
+                repetition_penalty=1.0,
                 logits_processor=_processors(sampling, [ask.seed for ask in batch]),
                 max_new_tokens=sampling.max_tokens,
                 stop_strings=list(sampling.stop) or None,
@@ -76,18 +79,14 @@ class TransformersEngine:
             yield self._completion(ask, prompt.opening, ids, prompt_tokens)
 
     def _completion(self, ask: Request, opening: str, ids: list[int], prompt_tokens: int) -> Completion:
-        finish_reason: Literal["stop", "length"] = "length"
-        completion_tokens = len(ids)
-        if (eos := self._tokenizer.eos_token_id) in ids:
-            finish_reason = "stop"
-            completion_tokens = ids.index(eos) + 1
-            ids = ids[: completion_tokens - 1]
-        text = self._tokenizer.decode(ids, skip_special_tokens=True)
-        for stop in self._sampling.stop:
-            if stop in text:
-                finish_reason = "stop"
-                text = text[: text.index(stop)]
-        return Completion(ask.trace_id, opening + text, finish_reason, prompt_tokens, completion_tokens)
+        eos, pad = self._tokenizer.eos_token_id, self._tokenizer.pad_token_id
+        end = min((ids.index(id_) for id_ in (eos, pad) if id_ in ids), default=len(ids))
+        text = self._tokenizer.decode(ids[:end], skip_special_tokens=True)
+        stops = [text.index(stop) for stop in self._sampling.stop if stop in text]
+        if stops:
+            return answered(ask, opening, text[: min(stops)], "stop", (prompt_tokens, end))
+        is_ended = end < len(ids) and ids[end] == eos
+        return answered(ask, opening, text, "stop" if is_ended else "length", (prompt_tokens, end + is_ended))
 
 
 def _processors(sampling: Sampling, seeds: list[int]) -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.shared import chat
-from stages.shared.engines.engine import Completion, Request, Sampling
+from stages.shared.engines.engine import Completion, Request, Sampling, answered
 from stages.shared.errors import InputError
 
 
@@ -53,20 +53,25 @@ class VllmEngine:
 
     def complete(self, requests: Iterator[Request]) -> Generator[Completion]:
         """Completions as vLLM ends them; twice as many rows as it runs at once are kept waiting inside."""
+        from vllm.exceptions import VLLMValidationError
+
         engine = self._llm.llm_engine
         room = 2 * engine.vllm_config.scheduler_config.max_num_seqs
-        openings: dict[str, str] = {}
+        under_way: dict[str, tuple[Request, str]] = {}  # trace_id -> the row, and what its answer starts with
         while True:
-            while len(openings) < room and (ask := next(requests, None)) is not None:
+            while len(under_way) < room and (ask := next(requests, None)) is not None:
                 try:
-                    openings[ask.trace_id] = self._add(engine, ask)
-                except ValueError as error:  # vLLM refuses the row, as one too long for the model
+                    under_way[ask.trace_id] = ask, self._add(engine, ask)
+                except (
+                    ValueError,
+                    VLLMValidationError,
+                ) as error:  # vLLM refuses the row, as one too long for the model
                     yield Completion(ask.trace_id, None, "error", error=str(error))
-            if not openings:
+            if not under_way:
                 return
             for output in engine.step():
                 if output.finished:
-                    yield _completion(output, openings)
+                    yield _completion(output, *under_way.pop(output.request_id))
 
     def _add(self, engine: Any, ask: Request) -> str:
         """Hand one row to vLLM; returns what its answer starts with."""
@@ -78,11 +83,9 @@ class VllmEngine:
         return prompt.opening
 
 
-def _completion(output: Any, openings: dict[str, str]) -> Completion:
-    trace_id = output.request_id
-    opening = openings.pop(trace_id)
+def _completion(output: Any, ask: Request, opening: str) -> Completion:
     (answer,) = output.outputs
     counts = len(output.prompt_token_ids), len(answer.token_ids)
     if answer.finish_reason not in ("stop", "length"):
-        return Completion(trace_id, None, "error", *counts, error=f"vLLM ended with {answer.finish_reason}")
-    return Completion(trace_id, opening + answer.text, answer.finish_reason, *counts)
+        return Completion(ask.trace_id, None, "error", *counts, error=f"vLLM ended with {answer.finish_reason}")
+    return answered(ask, opening, answer.text, answer.finish_reason, counts)
