@@ -17,14 +17,14 @@ repro: $(INSTALLED)  ## set up, run what changed, print the table
 	branchmerge table
 
 test: $(INSTALLED) $(ENGINES)  ## all tests, the fast part first
-	pytest -q -m "not slow"
+	pytest -q -n auto --dist loadfile -m "not slow"
 	pytest -q -m slow
 
 check: $(INSTALLED)  ## format, lint, types, fast tests
 	ruff format --check
 	ruff check
 	mypy
-	pytest -q -m "not slow"
+	pytest -q -n auto --dist loadfile -m "not slow"
 
 bench: $(INSTALLED) $(ENGINES)  ## one benchmark: make bench NAME=merge
 	python -m bench.$(NAME)

@@ -10,8 +10,10 @@ import pytest
 from stages import prompts, traces
 from stages.shared.errors import InputError, StageError
 from stages.shared.files import read_rows
+from stages.shared.problems import split_of
 from stages.shared.records import PROMPT, SOURCE, TRACE
 from stages.source import main
+from tests.conftest import ROOT
 
 ROWS = [{"problem": f"What is {n}+1?", "solution": n + 1, "level": n % 2} for n in range(200)]
 PARAMS = """
@@ -342,3 +344,33 @@ def test_half_an_answer_is_refused(workspace: Path, columns: dict, said: str):
 
     with pytest.raises(InputError, match=said):
         main("set")
+
+
+REAL = ROOT.parent / "shared/data/rg_eval_traces/traces.jsonl.gz"
+
+
+@pytest.mark.skipif(not REAL.is_file(), reason=f"NO REAL TRACES AT {REAL}: importing them is not tested")
+def test_every_real_answer_of_two_teachers_becomes_a_trace(workspace: Path):
+    """4,181 answers of QwQ-32B and Mistral-Small to reasoning-gym questions."""
+    columns = {"question": "question", "answer": "expected_answer", "response": "response", "teacher": "model"}
+    source = {"path": str(REAL), "licence": "Apache-2.0", "columns": columns}
+    sampling = {"engine": "vllm", "samples_per_prompt": 1, "temperature": 1, "top_p": 1, "max_tokens": 9}
+    params = {
+        "run": {"seed": 0, "threads": 1},
+        "source": {"real": source | {"max_train_rows": 10_000, "max_test_rows": 10_000}},
+        "traces": sampling,
+        "domains": {"all": {"prompts": {"sources": ["real"]}, "traces": {"teacher": "data/sources"}}},
+    }
+    (workspace / "params.yaml").write_text(json.dumps(params))
+    main("real")
+    prompts.main("all")
+    traces.main("all")
+
+    with gzip.open(REAL, "rt") as lines:
+        rows = [json.loads(line) for line in lines]
+    assert len(rows) == 4181
+    learnt = {(row["question"], row["model"], row["response"]) for row in rows if split_of(row["question"]) == "train"}
+    questions = {row["prompt_id"]: row["question"] for row in read_rows(Path("data/prompts/all.parquet"), PROMPT)}
+    imported = read_rows(Path("data/traces/all.parquet"), TRACE)
+    assert {(questions[row["prompt_id"]], row["teacher"], row["response"]) for row in imported} == learnt
+    assert len(imported) == len(learnt) > 2000
