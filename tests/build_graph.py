@@ -12,8 +12,8 @@ FLOORS = (
     {"errors"},
     {"params", "records", "files"},
     {"command", "problems", "sql", "chat", "cost", "grading", "training", "statistics", "program_server"}
-    | {"engine", "previous", "served"},
-    {"store", "openai", "ray", "transformers", "vllm"},
+    | {"engine", "previous", "served", "owner"},
+    {"replies", "store", "openai", "ray", "transformers", "vllm"},
     {"asking"},
 )
 

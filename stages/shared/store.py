@@ -5,20 +5,19 @@ clones and parallel processes. An answer is committed as it comes, so a kill los
 Rows under way are claimed by the process that asks them; the claims of a process that died are void.
 """
 
-import fcntl
 import os
 import sqlite3
 import time
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Literal, NamedTuple, Protocol, Self
+from typing import Literal, NamedTuple, Protocol, Self
 
 from stages.shared.engines.engine import FAILED, Completion, Request
 from stages.shared.errors import StageError
 from stages.shared.files import Row
+from stages.shared.owner import Owner
 
 VERSION = 1
 _SCHEMA = """
@@ -106,26 +105,21 @@ class Store:
 
     def __init__(self, teacher: str) -> None:
         self._teacher = teacher
-        self._folder = folder()
-        self._owner = uuid.uuid4().hex
-        self._lock: IO[bytes] | None = None
+        self._owner = Owner(folder() / "owners")
         self._tally, self._counted = Tally(), 0
         self.is_refused = False
-        self.path = self._folder / "rows.sqlite"
+        self.path = folder() / "rows.sqlite"
 
     def __enter__(self) -> Self:
         try:
-            (self._folder / "owners").mkdir(parents=True, exist_ok=True)
-            self._lock = self._lock_file(self._owner).open("wb")
+            self._owner.__enter__()
         except OSError as error:
             raise StageError(
-                where=str(self._folder),
+                where=str(folder()),
                 expected="a folder to keep teacher answers in",
                 got=str(error),
                 do="point BRANCHMERGE_CACHE to a folder you can write",
             ) from None
-        fcntl.flock(self._lock, fcntl.LOCK_EX)  # the kernel lets go of it when this process dies
-        os.register_at_fork(after_in_child=self._lock.close)  # a child that outlives it must not hold on
         self._db = connect(self.path)
         self._db.executescript(_WANTED)
         self.release()
@@ -134,12 +128,7 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.release()
         self._db.close()
-        assert self._lock is not None
-        self._lock_file(self._owner).unlink(missing_ok=True)
-        self._lock.close()
-
-    def _lock_file(self, owner: str) -> Path:
-        return self._folder / "owners" / owner
+        self._owner.__exit__()
 
     @contextmanager
     def _transaction(self, kind: Literal["immediate", "deferred"] = "immediate") -> Iterator[None]:
@@ -215,7 +204,7 @@ class Store:
             if not budget.fits(prompt_tokens, completion_tokens):
                 self.is_refused = True
                 break
-            admitted.append((trace_id, self._owner, *worst))
+            admitted.append((trace_id, self._owner.name, *worst))
         return admitted
 
     def rivals(self) -> bool:
@@ -223,7 +212,7 @@ class Store:
         return bool(
             self._db.execute(
                 "select exists (select 1 from claims where owner <> ? and trace_id in (select trace_id from wanted))",
-                (self._owner,),
+                (self._owner.name,),
             ).fetchone()[0]
         )
 
@@ -247,20 +236,10 @@ class Store:
 
     def release(self) -> None:
         """Give up this process's claims, and void those of processes that died."""
-        dead = [owner for (owner,) in self._db.execute("select distinct owner from claims") if not self._lives(owner)]
+        owners = [owner for (owner,) in self._db.execute("select distinct owner from claims")]
+        void = [owner for owner in owners if owner == self._owner.name or not self._owner.lives(owner)]
         with self._transaction():
-            self._db.executemany("delete from claims where owner = ?", ((owner,) for owner in [*dead, self._owner]))
-
-    def _lives(self, owner: str) -> bool:
-        try:
-            with self._lock_file(owner).open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except FileNotFoundError:
-            return False
-        self._lock_file(owner).unlink(missing_ok=True)
-        return False
+            self._db.executemany("delete from claims where owner = ?", ((owner,) for owner in void))
 
     def refill(self, rows: Iterable[Row]) -> None:
         """Take in answers of another machine's store, as its traces carry them; those known already stay.

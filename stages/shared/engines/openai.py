@@ -1,10 +1,7 @@
 """Engine `openai`: any server that speaks OpenAI's completions or chat, such as vLLM, SGLang or a paid API."""
 
 import asyncio
-import email.utils
-import json
 import os
-import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -14,16 +11,18 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from stages.shared import chat
-from stages.shared.engines.engine import Completion, FinishReason, Request, Sampling, answered
+from stages.shared.engines.engine import Completion, Request, Sampling
+from stages.shared.engines.replies import (
+    TransientError,
+    UnreachableError,
+    chat_completion,
+    retry_after_s,
+    text_completion,
+)
 from stages.shared.errors import InputError, StageError
 from stages.shared.params import Params
 
 LONGEST_WAIT_S = 3600.0
-_FINISHED: dict[str, Literal["stop", "length", "refused"]] = {
-    "stop": "stop",
-    "length": "length",
-    "content_filter": "refused",
-}
 
 
 class OpenAIParams(Params):
@@ -49,30 +48,6 @@ class OpenAIParams(Params):
     timeout_s: PositiveFloat = 1800
     max_attempts: PositiveInt = 6
     backoff_s: NonNegativeFloat = 1
-
-
-class _TransientError(Exception):
-    """An attempt that may go better next time.
-
-    Args:
-        counts: Tokens of prompt and answer that it cost all the same.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        finish_reason: FinishReason = "error",
-        retry_after_s: float = 0,
-        counts: tuple[int, int] = (0, 0),
-    ) -> None:
-        super().__init__(message)
-        self.finish_reason = finish_reason
-        self.retry_after_s = retry_after_s
-        self.counts = counts
-
-
-class _UnreachableError(_TransientError):
-    """No connection at all: about the server, not about the row."""
 
 
 class OpenAIEngine:
@@ -145,7 +120,7 @@ class OpenAIEngine:
         import tenacity
 
         attempts = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(_TransientError),
+            retry=tenacity.retry_if_exception_type(TransientError),
             stop=tenacity.stop_after_attempt(self._params.max_attempts),
             wait=self._wait_s,
             reraise=True,
@@ -155,20 +130,20 @@ class OpenAIEngine:
         async def attempt() -> Completion:
             try:
                 return await self._attempt(session, ask)
-            except _TransientError as error:
+            except TransientError as error:
                 wasted.append(error.counts)
                 raise
 
         try:
             completion: Completion = await attempts(attempt)
-        except _UnreachableError as error:
+        except UnreachableError as error:
             raise StageError(
                 where=self._params.url,
                 expected="a server that answers",
                 got=f"{error}, {self._params.max_attempts} times",
                 do="start the server or correct traces.openai.url; answers so far are kept",
             ) from None
-        except _TransientError as error:
+        except TransientError as error:
             completion = Completion(ask.trace_id, None, error.finish_reason, error=str(error))
         return replace(
             completion,
@@ -194,18 +169,24 @@ class OpenAIEngine:
         except aiohttp.InvalidURL as error:
             raise self._refused(path, f"the address {error}") from None
         except aiohttp.ClientConnectorError as error:
-            raise _UnreachableError(str(error)) from None
+            raise UnreachableError(str(error)) from None
         except TimeoutError:
-            raise _TransientError(f"no answer within {self._params.timeout_s:g} s") from None
+            raise TransientError(f"no answer within {self._params.timeout_s:g} s") from None
         except (aiohttp.ClientError, UnicodeDecodeError) as error:
-            raise _TransientError(f"{type(error).__name__}: {error}") from None
+            raise TransientError(f"{type(error).__name__}: {error}") from None
         if status in (401, 402, 403, 404):
             raise self._refused(path, f"{status} {text[:300]}")
         if status in (408, 409, 425, 429) or status >= 500:
-            raise _TransientError(f"{status} {text[:300]}", retry_after_s=_retry_after_s(headers.get("Retry-After")))
+            raise TransientError(f"{status} {text[:300]}", retry_after_s=retry_after_s(headers.get("Retry-After")))
         if status >= 400:
             return Completion(ask.trace_id, None, "error", error=f"{status} {text[:300]}")
-        return self._completion(ask, text)
+        return self._read(ask, text)
+
+    def _read(self, ask: Request, payload: str) -> Completion:
+        if self._tokenizer is None:
+            return chat_completion(ask, payload, self._sampling.prefill)
+        given = chat.prompt(self._tokenizer, ask.question, self._sampling.system, self._sampling.prefill)
+        return text_completion(ask, payload, given.opening)
 
     def _refused(self, path: str, got: str) -> InputError:
         return InputError(
@@ -239,41 +220,6 @@ class OpenAIEngine:
         messages += [{"role": "user", "content": question}]
         return messages + ([{"role": "assistant", "content": sampling.prefill}] if sampling.prefill else [])
 
-    def _completion(self, ask: Request, payload: str) -> Completion:
-        """A server's 200 read; anything but the promised shape is an attempt that failed."""
-        counts = (0, 0)
-        try:
-            answer = json.loads(payload)
-            usage = answer.get("usage") or {}
-            counts = int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0))
-            (choice,) = answer["choices"]
-            finish_reason = _FINISHED[choice["finish_reason"]]
-            if self._tokenizer is None:
-                text, refusal = _content(choice["message"]), choice["message"].get("refusal")
-                opening = self._sampling.prefill
-            else:
-                text, refusal = choice["text"], None
-                opening = chat.prompt(
-                    self._tokenizer, ask.question, self._sampling.system, self._sampling.prefill
-                ).opening
-            if not isinstance(text, str):
-                raise TypeError(f"the answer is a {type(text).__name__}")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            problem = f"{type(error).__name__}: {error} in {payload[:300]!r}"
-            raise _TransientError(problem, finish_reason="malformed", counts=counts) from None
-        if refusal or finish_reason == "refused":
-            return Completion(ask.trace_id, refusal or text, "refused", *counts)
-        return answered(ask, opening, text, finish_reason, counts)
-
-
-def _content(message: dict[str, Any]) -> Any:
-    """A chat message's whole text; reasoning that the server took out is put back in its tags."""
-    reasoning = message.get("reasoning_content") or message.get("reasoning")
-    content = message.get("content") or ""
-    if not reasoning:
-        return content
-    return chat.whole_response(reasoning, content) if content else f"{chat.THINK_OPEN}\n{reasoning}"
-
 
 def _headers(api_key_env: str | None) -> dict[str, str]:
     if api_key_env is None:
@@ -286,20 +232,6 @@ def _headers(api_key_env: str | None) -> dict[str, str]:
             do=f"export {api_key_env}, or correct the name",
         )
     return {"Authorization": f"Bearer {os.environ[api_key_env]}"}
-
-
-def _retry_after_s(header: str | None) -> float:
-    """Seconds that a Retry-After header asks for: it holds seconds, or a date."""
-    if header is None:
-        return 0
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
-        return 0
 
 
 def _tokenizer(folder: Path) -> Any:
