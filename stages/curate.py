@@ -43,13 +43,13 @@ class CurateParams(Params):
 
 def main(domain: Domain) -> None:
     """Split the traces of one domain into an SFT set and rejections."""
-    from transformers import AutoTokenizer
-
     run_params = read_params(RunParams, "run")
     params = read_params(CurateParams, "curate", f"domains.{domain}.curate")
     prompts = read_rows(Path(f"data/prompts/{domain}.parquet"), PROMPT)
     traces = read_rows(Path(f"data/traces/{domain}.parquet"), TRACE)
     verdicts = read_rows(Path(f"data/verdicts/{domain}.parquet"), VERDICT)
+    from transformers import AutoTokenizer  # here, since it takes seconds and missing inputs are told at once
+
     tokenizer = AutoTokenizer.from_pretrained(STUDENT)
     lengths = _lengths(prompts, traces, tokenizer)
     kept, rejected = select(prompts, traces, verdicts, lengths, params, run_params.threads)

@@ -20,17 +20,18 @@ from stages.shared.files import Row
 from stages.shared.owner import Owner
 
 VERSION = 1
+# response comes last, so that counting need not read through it
 _SCHEMA = """
 create table if not exists answers (
     number integer primary key,
     trace_id text not null unique,
     teacher text not null,
-    response text,
     finish_reason text not null,
-    error text,
     prompt_tokens integer,
     completion_tokens integer,
-    stored_at real not null
+    stored_at real not null,
+    error text,
+    response text
 );
 create table if not exists claims (
     trace_id text primary key, owner text not null, prompt_tokens integer not null, completion_tokens integer not null
@@ -155,13 +156,16 @@ class Store:
         return int(self._db.execute(f"select count(*) {_MISSING}").fetchone()[0])
 
     def tally(self) -> Tally:
-        """Counts over the wanted rows that are answered; only rows that came since the last call are read."""
-        last, *counts = self._db.execute(
-            f"select max(number), count(*), total(finish_reason in ({_FAILED})), total(prompt_tokens),"
-            " total(completion_tokens) from answers join wanted using (trace_id) where number > ?",
-            (self._counted,),
+        """Counts over the wanted rows that are answered; only answers that came since the last call are read."""
+        newest = self._db.execute("select coalesce(max(number), 0) from answers").fetchone()[0]
+        # the first table is the outer loop: few wanted among many answers, then few new answers
+        tables = "answers cross join wanted" if self._counted else "wanted cross join answers"
+        counts = self._db.execute(
+            f"select count(*), total(finish_reason in ({_FAILED})), total(prompt_tokens), total(completion_tokens)"
+            f" from {tables} using (trace_id) where number > ? and number <= ?",
+            (self._counted, newest),
         ).fetchone()
-        self._counted = last or self._counted
+        self._counted = newest
         self._tally = Tally(*(int(old + new) for old, new in zip(self._tally, counts, strict=True)))
         return self._tally
 
