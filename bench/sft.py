@@ -3,12 +3,11 @@
 Run   make bench NAME=sft
 """
 
-import json
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
+from bench.result import print_result, seconds
 from stages.base import BaseParams, make_network, make_tokenizer, solution
 from stages.shared.chat import conversation, training_row
 from stages.shared.params import RunParams, read_params
@@ -31,17 +30,10 @@ def main() -> None:
     networks = [make_network(scratch.architecture, tokenizer, run_params.seed) for _ in range(3)]
     _bare(networks[0], tokenizer, rows, params, run_params)  # the first run pays for imports and allocation
     with tempfile.TemporaryDirectory() as metrics:
-        ours_s = _seconds(lambda: train(networks[1], tokenizer, rows, params, run_params, Path(metrics)))
-    peer_s = _seconds(lambda: _bare(networks[2], tokenizer, rows, params, run_params))
+        ours_s = seconds(lambda: train(networks[1], tokenizer, rows, params, run_params, Path(metrics)))
+    peer_s = seconds(lambda: _bare(networks[2], tokenizer, rows, params, run_params))
     print(f"{STEPS} steps of {params.batch_size} rows: ours {ours_s:.1f} s, bare TRL {peer_s:.1f} s")
-    result = {
-        "bench": "sft",
-        "ours_s": ours_s,
-        "peer_s": peer_s,
-        "ratio": round(peer_s / ours_s, 3),
-        "peer": "trl.SFTTrainer",
-    }
-    print(json.dumps(result))
+    print_result("sft", ours_s, peer_s, "trl.SFTTrainer")
 
 
 def _bare(network: Any, tokenizer: Any, rows: Any, params: TrainingParams, run_params: RunParams) -> None:
@@ -71,12 +63,6 @@ def _bare(network: Any, tokenizer: Any, rows: Any, params: TrainingParams, run_p
         SFTTrainer(
             model=network, processing_class=tokenizer, args=arguments, train_dataset=Dataset.from_list(rows)
         ).train()
-
-
-def _seconds(work: Any) -> float:
-    start = time.perf_counter()
-    work()
-    return round(time.perf_counter() - start, 2)
 
 
 if __name__ == "__main__":

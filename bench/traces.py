@@ -6,13 +6,12 @@ store and holds budget and progress.
 Run   make bench NAME=traces
 """
 
-import json
 import os
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
+from bench.result import print_result, seconds
 from stages.shared import chat
 from stages.shared.asking import Allowance, LimitsParams, answer_all
 from stages.shared.engines.engine import Request, Sampling
@@ -35,17 +34,10 @@ def main() -> None:
             VLLM | {"max_num_seqs": 64, "enable_prefix_caching": False},
         )
         _bare(engine, _wanted("warm", 200))
-        ours_s = _seconds(lambda: _ours(engine, _wanted("ours", ROWS)))
-        peer_s = _seconds(lambda: _bare(engine, _wanted("peer", ROWS)))
+        ours_s = seconds(lambda: _ours(engine, _wanted("ours", ROWS)))
+        peer_s = seconds(lambda: _bare(engine, _wanted("peer", ROWS)))
     print(f"{ROWS} rows of {SAMPLING.max_tokens} tokens: ours {ours_s:.1f} s, LLM.generate {peer_s:.1f} s")
-    result = {
-        "bench": "traces",
-        "ours_s": ours_s,
-        "peer_s": peer_s,
-        "ratio": round(peer_s / ours_s, 3),
-        "peer": "vllm.LLM.generate",
-    }
-    print(json.dumps(result))
+    print_result("traces", ours_s, peer_s, "vllm.LLM.generate")
 
 
 def _wanted(name: str, count: int) -> list[Wanted]:
@@ -84,12 +76,6 @@ def _bare(engine: VllmEngine, wanted: list[Wanted]) -> None:
     ]
     texts = [output.outputs[0].text for output in llm.generate(prompts, sampling)]
     assert len(texts) == len(wanted)
-
-
-def _seconds(work: Any) -> float:
-    start = time.perf_counter()
-    work()
-    return round(time.perf_counter() - start, 2)
 
 
 if __name__ == "__main__":

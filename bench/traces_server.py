@@ -7,15 +7,14 @@ Run   make bench NAME=traces_server
 """
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
+from bench.result import print_result, seconds
 from stages.shared.asking import Allowance, LimitsParams, answer_all
 from stages.shared.engines.engine import Request, Sampling
 from stages.shared.engines.openai import OpenAIEngine, OpenAIParams
@@ -35,8 +34,8 @@ def main() -> None:
         os.environ["BRANCHMERGE_CACHE"] = f"{folder}/store"
         model = tiny_model(Path(folder) / "model")
         with running() as server:
-            ours_s = _seconds(lambda: _ours(server.url, model, "instant", INSTANT_ROWS))
-            peer_s = _seconds(lambda: asyncio.run(_plain(server.url, "plain", INSTANT_ROWS)))
+            ours_s = seconds(lambda: _ours(server.url, model, "instant", INSTANT_ROWS))
+            peer_s = seconds(lambda: asyncio.run(_plain(server.url, "plain", INSTANT_ROWS)))
             overhead_ms = 1000 * (ours_s - peer_s) / INSTANT_ROWS
             print(f"server that answers at once, {INSTANT_ROWS} rows: ours {ours_s:.1f} s, plain {peer_s:.1f} s")
             print(f"on top of the plain client: {overhead_ms:.2f} ms a row")
@@ -44,17 +43,10 @@ def main() -> None:
                 print(f"peak memory over {count} rows: {_peak_mib(server.url, model, count):.0f} MiB")
         with running_vllm(model, max_num_seqs=CONCURRENCY) as url:
             asyncio.run(_plain(url, "warm", 200))
-            ours_s = _seconds(lambda: _ours(url, model, "vllm", ROWS))
-            peer_s = _seconds(lambda: asyncio.run(_plain(url, "peer", ROWS)))
+            ours_s = seconds(lambda: _ours(url, model, "vllm", ROWS))
+            peer_s = seconds(lambda: asyncio.run(_plain(url, "peer", ROWS)))
     print(f"vllm serve, {ROWS} rows of {SAMPLING.max_tokens} tokens: ours {ours_s:.1f} s, plain {peer_s:.1f} s")
-    result = {
-        "bench": "traces_server",
-        "ours_s": ours_s,
-        "peer_s": peer_s,
-        "ratio": round(peer_s / ours_s, 3),
-        "peer": "aiohttp client",
-    }
-    print(json.dumps(result))
+    print_result("traces_server", ours_s, peer_s, "aiohttp client")
 
 
 def _ours(url: str, model: Path, name: str, count: int) -> None:
@@ -106,12 +98,6 @@ def _peak_mib(url: str, model: Path, count: int) -> float:
         [sys.executable, "-c", script], env=os.environ | store, capture_output=True, text=True, check=True
     )
     return float(done.stdout)
-
-
-def _seconds(work: Any) -> float:
-    start = time.perf_counter()
-    work()
-    return round(time.perf_counter() - start, 2)
 
 
 if __name__ == "__main__":

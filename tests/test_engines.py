@@ -6,19 +6,23 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from stages.shared.engines.engine import Completion, Engine, Request, Sampling
+from stages.shared.engines.openai import OpenAIEngine, OpenAIParams
 from tests.engines import ON_CPU, VLLM, running_vllm, tiny_model
 
 QUESTIONS = ["What is 3*4?", "What is 1+1?", "Say hello."]
 GREEDY = Sampling(temperature=0, top_p=1, max_tokens=8)
 needs_vllm = pytest.mark.skipif(
-    importlib.util.find_spec("vllm") is None, reason="vLLM IS NOT INSTALLED: its engine is not tested (README, Engines)"
+    importlib.util.find_spec("vllm") is None,
+    reason="vLLM IS NOT INSTALLED: its engine is not tested (README, Questions and teachers)",
 )
 needs_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="RAY IS NOT INSTALLED: its engine is not tested (README, Engines)"
+    importlib.util.find_spec("ray") is None,
+    reason="RAY IS NOT INSTALLED: its engine is not tested (README, Questions and teachers)",
 )
 
 
@@ -148,16 +152,16 @@ def vllm_server(model: Path) -> Iterator[str]:
 @pytest.mark.slow
 @needs_vllm
 class TestServer:
-    def engine(self, model: Path, url: str, sampling: Sampling, **params: object) -> Engine:
-        from stages.shared.engines.openai import OpenAIEngine, OpenAIParams
-
-        return OpenAIEngine(model, "tiny", sampling, OpenAIParams(url=url, **params))  # type: ignore[arg-type]
+    def engine(self, model: Path, url: str, sampling: Sampling, api: Literal["completions", "chat"]) -> OpenAIEngine:
+        return OpenAIEngine(model, "tiny", sampling, OpenAIParams(url=url, api=api))
 
     @pytest.mark.parametrize("api", ["completions", "chat"])
     @pytest.mark.parametrize(
         "extra", [{}, {"system": "Be brief."}, {"prefill": "<think>\n"}], ids=["plain", "system", "prefill"]
     )
-    def test_it_gives_what_transformers_gives(self, model: Path, vllm_server: str, api: str, extra: dict):
+    def test_it_gives_what_transformers_gives(
+        self, model: Path, vllm_server: str, api: Literal["completions", "chat"], extra: dict
+    ):
         sampling = GREEDY.model_copy(update=extra)
 
         assert ask(self.engine(model, vllm_server, sampling, api=api)) == ask(transformers_engine(model, sampling))
@@ -170,7 +174,7 @@ class TestServer:
 
         sampling = GREEDY.model_copy(update=extra)
         engine = self.engine(model, vllm_server, sampling, api="chat")
-        _, body = engine._body(Request("0" * 8, QUESTIONS[0]))  # type: ignore[attr-defined]
+        _, body = engine._body(Request("0" * 8, QUESTIONS[0]))
         asked = {"model": "tiny", "add_generation_prompt": True, "add_special_tokens": False} | {
             key: body[key] for key in ("messages", "add_generation_prompt", "continue_final_message") if key in body
         }

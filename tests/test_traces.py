@@ -80,6 +80,13 @@ class Project:
             text=True,
         )
 
+    def run_side_by_side(self, asked: list[str], count: int) -> list[tuple[int, str]]:
+        """Run the stage in so many processes at once; the exit code and the errors of each."""
+        self.write(asked)
+        runs = [self.start() for _ in range(count)]
+        errors = [run.communicate(timeout=60)[1] for run in runs]
+        return [(run.returncode, error) for run, error in zip(runs, errors, strict=True)]
+
     def new_calls(self, questions: list[str]) -> int:
         """Calls that a run costs."""
         before = self.server.counts()["calls"]
@@ -195,12 +202,9 @@ class TestNothingIsAskedTwice:
         project.server = servers["slow"]
         project.params["traces"]["openai"]["url"] = project.server.url
         before = project.server.counts()["calls"]
-        project.write(questions("parallel", 200))
-        runs = [project.start() for _ in range(2)]
 
-        for run in runs:
-            _, error = run.communicate(timeout=60)
-            assert run.returncode == 0, error
+        for code, error in project.run_side_by_side(questions("parallel", 200), 2):
+            assert code == 0, error
         assert project.server.counts()["calls"] - before == 200
         assert len(read_rows(OUT, TRACE)) == 200
 
@@ -360,12 +364,9 @@ class TestBudget:
         project.params["traces"] |= {"max_tokens_total": 4000}
         project.params["traces"]["openai"]["url"] = project.server.url
         before = project.server.counts()["calls"]
-        project.write(questions("together", 300))
-        runs = [project.start() for _ in range(3)]
 
-        for run in runs:
-            _, error = run.communicate(timeout=60)
-            assert run.returncode == 2
+        for code, error in project.run_side_by_side(questions("together", 300), 3):
+            assert code == 2
             assert "the answers are kept" in error
         assert 2000 < 30 * (project.server.counts()["calls"] - before) <= 4000
 

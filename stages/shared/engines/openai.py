@@ -73,10 +73,11 @@ class OpenAIEngine:
         """
         loop = asyncio.new_event_loop()
         done: deque[Completion] = deque()
-        arrived = asyncio.Event()
+        arrived, taken = asyncio.Event(), asyncio.Event()
         session = loop.run_until_complete(self._session())
         tasks = [
-            loop.create_task(self._worker(session, requests, done, arrived)) for _ in range(self._params.concurrency)
+            loop.create_task(self._worker(session, requests, done, arrived, taken))
+            for _ in range(self._params.concurrency)
         ]
         try:
             running = set(tasks)
@@ -86,6 +87,8 @@ class OpenAIEngine:
                 ended = {task for task in running if task.done()}
                 while done:
                     yield done.popleft()
+                taken.set()  # wakes the workers that wait, and holds for none after them
+                taken.clear()
                 for task in ended:
                     task.result()  # raises what ended the worker
                 running -= ended
@@ -106,12 +109,19 @@ class OpenAIEngine:
         )
 
     async def _worker(
-        self, session: Any, requests: Iterator[Request], done: deque[Completion], arrived: asyncio.Event
+        self,
+        session: Any,
+        requests: Iterator[Request],
+        done: deque[Completion],
+        arrived: asyncio.Event,
+        taken: asyncio.Event,
     ) -> None:
+        """Rows one after another; the next is asked once the last is kept, so a kill loses `concurrency` at most."""
         try:
             for ask in requests:
                 done.append(await self._answer(session, ask))
                 arrived.set()
+                await taken.wait()
         finally:
             arrived.set()
 

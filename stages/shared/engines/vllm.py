@@ -24,7 +24,7 @@ class VllmEngine:
                 where="traces.engine",
                 expected="vLLM in this environment",
                 got=str(error),
-                do="install the extra cpu or gpu (README, Engines), or take the engine transformers",
+                do="install the extra cpu or gpu (README, Questions and teachers), or take the engine transformers",
             ) from None
         from vllm.sampling_params import RequestOutputKind
 

@@ -1,0 +1,18 @@
+"""What every benchmark ends with: seconds of a piece of work, and the line that compares two."""
+
+import json
+import time
+from collections.abc import Callable
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall seconds of a piece of work."""
+    start = time.perf_counter()
+    work()
+    return round(time.perf_counter() - start, 2)
+
+
+def print_result(bench: str, ours_s: float, peer_s: float, peer: str) -> None:
+    """The last line of a benchmark, as JSON; a ratio above 1 means that ours is the faster."""
+    ratio = round(peer_s / ours_s, 3)
+    print(json.dumps({"bench": bench, "ours_s": ours_s, "peer_s": peer_s, "ratio": ratio, "peer": peer}))
