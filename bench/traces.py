@@ -1,7 +1,8 @@
 """The traces stage's way of asking, against the bare engine on the same work: vLLM's LLM.generate.
 
 Both run the same vLLM in the same process on prompts of equal length; ours also keeps every row in the row
-store and holds budget and progress.
+store and holds budget and progress. What it costs on top is the same for every row, so it shows on short answers;
+the last line is that of the longer ones (a mean trace of DeepSeek-R1 has some 6,000 tokens).
 
 Run   make bench NAME=traces
 """
@@ -20,23 +21,22 @@ from stages.shared.files import content_id
 from stages.shared.store import Store, Wanted
 from tests.engines import ON_CPU, VLLM, tiny_model
 
-ROWS = 1500
-SAMPLING = Sampling(temperature=1, top_p=1, max_tokens=32)
+ROWS = {32: 1500, 256: 600}  # tokens of an answer -> rows
+ARGUMENTS = VLLM | {"max_num_seqs": 64, "max_model_len": 512, "enable_prefix_caching": False}
 
 
 def main() -> None:
     """Answer as many rows both ways and print both times."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= ON_CPU | {"BRANCHMERGE_CACHE": f"{folder}/store"}
-        engine = VllmEngine(
-            tiny_model(Path(folder) / "model"),
-            SAMPLING,
-            VLLM | {"max_num_seqs": 64, "enable_prefix_caching": False},
-        )
-        _bare(engine, _wanted("warm", 200))
-        ours_s = seconds(lambda: _ours(engine, _wanted("ours", ROWS)))
-        peer_s = seconds(lambda: _bare(engine, _wanted("peer", ROWS)))
-    print(f"{ROWS} rows of {SAMPLING.max_tokens} tokens: ours {ours_s:.1f} s, LLM.generate {peer_s:.1f} s")
+        model = tiny_model(Path(folder) / "model")
+        for max_tokens, rows in ROWS.items():
+            sampling = Sampling(temperature=1, top_p=1, max_tokens=max_tokens)
+            engine = VllmEngine(model, sampling, ARGUMENTS)
+            _bare(engine, sampling, _wanted("warm", 200))
+            ours_s = seconds(lambda: _ours(engine, max_tokens, _wanted(f"ours {max_tokens}", rows)))
+            peer_s = seconds(lambda: _bare(engine, sampling, _wanted(f"peer {max_tokens}", rows)))
+            print(f"{rows} rows of {max_tokens} tokens: ours {ours_s:.1f} s, LLM.generate {peer_s:.1f} s")
     print_result("traces", ours_s, peer_s, "vllm.LLM.generate")
 
 
@@ -46,15 +46,14 @@ def _wanted(name: str, count: int) -> list[Wanted]:
     ]
 
 
-def _ours(engine: VllmEngine, wanted: list[Wanted]) -> None:
+def _ours(engine: VllmEngine, max_tokens: int, wanted: list[Wanted]) -> None:
     with Store("tiny") as store:
         store.want(wanted)
-        assert answer_all(store, lambda: engine, Allowance(LimitsParams(), SAMPLING.max_tokens, 0), "bench") == len(
-            wanted
-        )
+        allowance = Allowance(LimitsParams(), max_tokens, 0)
+        assert answer_all(store, lambda: engine, allowance, "bench") == len(wanted)
 
 
-def _bare(engine: VllmEngine, wanted: list[Wanted]) -> None:
+def _bare(engine: VllmEngine, sampling: Sampling, wanted: list[Wanted]) -> None:
     """What a script does: render, generate, keep the text."""
     import vllm
 
@@ -68,13 +67,13 @@ def _bare(engine: VllmEngine, wanted: list[Wanted]) -> None:
         }
         for row in wanted
     ]
-    sampling = [
+    each = [
         vllm.SamplingParams(
-            temperature=SAMPLING.temperature, max_tokens=SAMPLING.max_tokens, seed=Request(row.trace_id, "").seed
+            temperature=sampling.temperature, max_tokens=sampling.max_tokens, seed=Request(row.trace_id, "").seed
         )
         for row in wanted
     ]
-    texts = [output.outputs[0].text for output in llm.generate(prompts, sampling)]
+    texts = [output.outputs[0].text for output in llm.generate(prompts, each)]
     assert len(texts) == len(wanted)
 
 

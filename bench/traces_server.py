@@ -23,13 +23,13 @@ from stages.shared.store import Store, Wanted
 from tests.engines import running_vllm, tiny_model
 from tests.server import running
 
-ROWS, INSTANT_ROWS, FEW_ROWS, MANY_ROWS = 1000, 100_000, 10_000, 200_000
+ROWS = {32: 1000, 256: 400}  # tokens of an answer -> rows
+INSTANT_ROWS, FEW_ROWS, MANY_ROWS = 100_000, 10_000, 200_000
 CONCURRENCY = 64
-SAMPLING = Sampling(temperature=1, top_p=1, max_tokens=32)
 
 
 def main() -> None:
-    """Print throughput, cost of a row and peak memory; the last line is the throughput."""
+    """Print cost of a row, peak memory and throughput; the last line is that of the longer answers."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BRANCHMERGE_CACHE"] = f"{folder}/store"
         model = tiny_model(Path(folder) / "model")
@@ -41,27 +41,28 @@ def main() -> None:
             print(f"on top of the plain client: {overhead_ms:.2f} ms a row")
             for count in (FEW_ROWS, MANY_ROWS):
                 print(f"peak memory over {count} rows: {_peak_mib(server.url, model, count):.0f} MiB")
-        with running_vllm(model, max_num_seqs=CONCURRENCY) as url:
+        with running_vllm(model, max_num_seqs=CONCURRENCY, max_model_len=512) as url:
             asyncio.run(_plain(url, "warm", 200))
-            ours_s = seconds(lambda: _ours(url, model, "vllm", ROWS))
-            peer_s = seconds(lambda: asyncio.run(_plain(url, "peer", ROWS)))
-    print(f"vllm serve, {ROWS} rows of {SAMPLING.max_tokens} tokens: ours {ours_s:.1f} s, plain {peer_s:.1f} s")
+            for max_tokens, rows in ROWS.items():
+                ours_s = seconds(lambda: _ours(url, model, f"vllm {max_tokens}", rows, max_tokens))
+                peer_s = seconds(lambda: asyncio.run(_plain(url, f"peer {max_tokens}", rows, max_tokens)))
+                print(f"vllm serve, {rows} rows of {max_tokens} tokens: ours {ours_s:.1f} s, plain {peer_s:.1f} s")
     print_result("traces_server", ours_s, peer_s, "aiohttp client")
 
 
-def _ours(url: str, model: Path, name: str, count: int) -> None:
+def _ours(url: str, model: Path, name: str, count: int, max_tokens: int = 32) -> None:
     params = OpenAIParams(url=url, api="chat", concurrency=CONCURRENCY)
     with Store("tiny") as store:
         store.want(
             Wanted(content_id(name, number), str(number), 0, f"What is {number:06}+1, {name}?")
             for number in range(count)
         )
-        engine = OpenAIEngine(model, "tiny", SAMPLING, params)
-        assert answer_all(store, lambda: engine, Allowance(LimitsParams(), SAMPLING.max_tokens, 0), "bench") == count
+        engine = OpenAIEngine(model, "tiny", Sampling(temperature=1, top_p=1, max_tokens=max_tokens), params)
+        assert answer_all(store, lambda: engine, Allowance(LimitsParams(), max_tokens, 0), "bench") == count
         assert sum(1 for _ in store.answered()) == count
 
 
-async def _plain(url: str, name: str, count: int) -> None:
+async def _plain(url: str, name: str, count: int, max_tokens: int = 32) -> None:
     """What a script does: as many workers, each posts the next row and keeps the text."""
     import aiohttp
 
@@ -74,12 +75,14 @@ async def _plain(url: str, name: str, count: int) -> None:
             body = {
                 "model": "tiny",
                 "messages": [{"role": "user", "content": question}],
-                "temperature": SAMPLING.temperature,
-                "max_tokens": SAMPLING.max_tokens,
+                "temperature": 1,
+                "max_tokens": max_tokens,
                 "seed": Request(content_id(name, number), "").seed,
             }
             async with session.post(f"{url}/chat/completions", json=body) as reply:
-                texts[number] = (await reply.json())["choices"][0]["message"]["content"]
+                payload = await reply.json()
+                assert reply.status == 200, payload
+                texts[number] = payload["choices"][0]["message"]["content"]
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         await asyncio.gather(*(worker(session) for _ in range(CONCURRENCY)))

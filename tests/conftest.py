@@ -8,7 +8,7 @@ import pytest
 from stages.base import Architecture
 
 TINY = Architecture(
-    vocab_size=384, hidden_size=64, intermediate_size=64, num_hidden_layers=1, max_position_embeddings=128
+    vocab_size=384, hidden_size=64, intermediate_size=64, num_hidden_layers=1, max_position_embeddings=512
 )
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -42,14 +42,14 @@ def tiny_model(folder: Path) -> Path:
 
 
 @contextmanager
-def running_vllm(model: Path, max_num_seqs: int = 8) -> Iterator[str]:
+def running_vllm(model: Path, max_num_seqs: int = 8, max_model_len: int = 128) -> Iterator[str]:
     """A real `vllm serve` on loopback; its url."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), "--port", str(port)]
     options = ["--served-model-name", "tiny", "--host", "127.0.0.1", "--enforce-eager", "--dtype", "float32"]
-    sizes = ["--max-model-len", "128", "--max-num-seqs", str(max_num_seqs)]
+    sizes = ["--no-enable-chunked-prefill", "--max-model-len", str(max_model_len), "--max-num-seqs", str(max_num_seqs)]
     environment = os.environ | ON_CPU | {"VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
     log = model.parent / "server.log"
     with (

@@ -6,7 +6,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -45,10 +45,10 @@ def in_process() -> Iterator[None]:
         yield
 
 
-def vllm_engine(model: Path, sampling: Sampling) -> Engine:
+def vllm_engine(model: Path, sampling: Sampling, **arguments: Any) -> Engine:
     from stages.shared.engines.vllm import VllmEngine
 
-    return VllmEngine(model, sampling, VLLM)
+    return VllmEngine(model, sampling, VLLM | arguments)
 
 
 def ask(engine: Engine, questions: list[str] = QUESTIONS, salt: int = 0) -> dict[str, Completion]:
@@ -135,6 +135,13 @@ class TestVllm:
         assert answered[QUESTIONS[0]].finish_reason == "length"
         assert answered[too_long].finish_reason == "error"
         assert "128" in (answered[too_long].error or "")
+
+    def test_seeded_prompts_that_fill_a_step_are_all_answered(self, model: Path, in_process: None):
+        """On a CPU, vLLM dies of a seeded prompt that it reads in two steps, so it must not."""
+        engine = vllm_engine(model, Sampling(temperature=1, top_p=1, max_tokens=4), max_num_batched_tokens=128)
+        questions = [f"What is {'1+' * 15}{number}?" for number in range(16)]
+
+        assert {completion.finish_reason for completion in ask(engine, questions).values()} == {"length"}
 
     def test_a_sample_is_a_function_of_its_seed(self, model: Path, in_process: None):
         engine = vllm_engine(model, Sampling(temperature=1, top_p=1, max_tokens=8))

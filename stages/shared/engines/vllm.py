@@ -26,9 +26,12 @@ class VllmEngine:
                 got=str(error),
                 do="install the extra cpu or gpu (README, Questions and teachers), or take the engine transformers",
             ) from None
+        from vllm.platforms import current_platform
         from vllm.sampling_params import RequestOutputKind
 
         self._sampling = sampling
+        if current_platform.is_cpu():  # a prompt read in two steps rewinds its seed, which no CPU generator can
+            arguments = {"enable_chunked_prefill": False} | arguments
         try:
             self._llm = vllm.LLM(model=str(model), **arguments)
         except (TypeError, ValueError) as error:
