@@ -34,8 +34,8 @@ def main() -> None:
             sampling = Sampling(temperature=1, top_p=1, max_tokens=max_tokens)
             engine = VllmEngine(model, sampling, ARGUMENTS)
             _bare(engine, sampling, _wanted("warm", 200))
-            ours_s = seconds(lambda: _ours(engine, max_tokens, _wanted(f"ours {max_tokens}", rows)))
-            peer_s = seconds(lambda: _bare(engine, sampling, _wanted(f"peer {max_tokens}", rows)))
+            ours_s = seconds(_ours, engine, max_tokens, _wanted(f"ours {max_tokens}", rows))
+            peer_s = seconds(_bare, engine, sampling, _wanted(f"peer {max_tokens}", rows))
             print(f"{rows} rows of {max_tokens} tokens: ours {ours_s:.1f} s, LLM.generate {peer_s:.1f} s")
     print_result("traces", ours_s, peer_s, "vllm.LLM.generate")
 

@@ -34,18 +34,18 @@ def main() -> None:
         os.environ["BRANCHMERGE_CACHE"] = f"{folder}/store"
         model = tiny_model(Path(folder) / "model")
         with running() as server:
-            ours_s = seconds(lambda: _ours(server.url, model, "instant", INSTANT_ROWS))
-            peer_s = seconds(lambda: asyncio.run(_plain(server.url, "plain", INSTANT_ROWS)))
+            ours_s = seconds(_ours, server.url, model, "instant", INSTANT_ROWS)
+            peer_s = seconds(_plain, server.url, "plain", INSTANT_ROWS)
             overhead_ms = 1000 * (ours_s - peer_s) / INSTANT_ROWS
             print(f"server that answers at once, {INSTANT_ROWS} rows: ours {ours_s:.1f} s, plain {peer_s:.1f} s")
             print(f"on top of the plain client: {overhead_ms:.2f} ms a row")
             for count in (FEW_ROWS, MANY_ROWS):
                 print(f"peak memory over {count} rows: {_peak_mib(server.url, model, count):.0f} MiB")
         with running_vllm(model, max_num_seqs=CONCURRENCY, max_model_len=512) as url:
-            asyncio.run(_plain(url, "warm", 200))
+            _plain(url, "warm", 200)
             for max_tokens, rows in ROWS.items():
-                ours_s = seconds(lambda: _ours(url, model, f"vllm {max_tokens}", rows, max_tokens))
-                peer_s = seconds(lambda: asyncio.run(_plain(url, f"peer {max_tokens}", rows, max_tokens)))
+                ours_s = seconds(_ours, url, model, f"vllm {max_tokens}", rows, max_tokens)
+                peer_s = seconds(_plain, url, f"peer {max_tokens}", rows, max_tokens)
                 print(f"vllm serve, {rows} rows of {max_tokens} tokens: ours {ours_s:.1f} s, plain {peer_s:.1f} s")
     print_result("traces_server", ours_s, peer_s, "aiohttp client")
 
@@ -62,7 +62,11 @@ def _ours(url: str, model: Path, name: str, count: int, max_tokens: int = 32) ->
         assert sum(1 for _ in store.answered()) == count
 
 
-async def _plain(url: str, name: str, count: int, max_tokens: int = 32) -> None:
+def _plain(url: str, name: str, count: int, max_tokens: int = 32) -> None:
+    asyncio.run(_post_all(url, name, count, max_tokens))
+
+
+async def _post_all(url: str, name: str, count: int, max_tokens: int) -> None:
     """What a script does: as many workers, each posts the next row and keeps the text."""
     import aiohttp
 
