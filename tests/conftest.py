@@ -1,16 +1,23 @@
 """What tests share: the project's folder, and copies of it to break."""
 
+import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from stages.base import Architecture
+from stages.shared.files import folder_hash
+from tests.nano import build
 
 TINY = Architecture(
     vocab_size=384, hidden_size=64, intermediate_size=64, num_hidden_layers=1, max_position_embeddings=512
 )
 ROOT = Path(__file__).resolve().parent.parent
+NANO_HASHES = "hashes.json"
+HASHED = ("data", "models/student", "models/branches", "models/merged")
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +25,21 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A row store of the test's own, never the person's."""
     folder = tmp_path / "store"
     monkeypatch.setenv("BRANCHMERGE_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One nano build for all test processes; its hashes as they were at first, since tests change it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "nano"
+    with FileLock(shared / "nano.lock"):
+        if not (folder / NANO_HASHES).exists():
+            build.run(build.create(folder), "dvc", "repro")
+            hashes = {name: folder_hash(folder / name) for name in HASHED}
+            (folder / NANO_HASHES).write_text(json.dumps(hashes))
     return folder
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages.shared.files import folder_hash, read_rows
+from stages.shared.files import read_rows
 from stages.shared.records import PROMPT, REJECTED, SCORE, SFT, TRACE, VERDICT
 from tests.nano import build
 
@@ -20,13 +20,6 @@ pytestmark = pytest.mark.slow
 DOMAINS = ("math", "code", "science")
 MODELS = ("teacher", "student", *DOMAINS, "mixture", "mixture_small", "merged")
 EVALUATIONS = {f"evaluate@{model}" for model in MODELS}
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = build.create(tmp_path_factory.mktemp("nano"))
-    build.run(folder, "dvc", "repro")
-    return folder
 
 
 @contextmanager
@@ -46,13 +39,13 @@ def would_run(folder: Path) -> set[str]:
     return set(re.findall(r"Running stage '([^']+)'", said))
 
 
-def test_every_stage_has_run_and_its_rows_agree(built: Path):
+def test_every_stage_has_run_and_its_rows_agree(nano: Path):
     for domain in DOMAINS:
-        prompts = read_rows(built / f"data/prompts/{domain}.parquet", PROMPT)
-        traces = read_rows(built / f"data/traces/{domain}.parquet", TRACE)
-        verdicts = read_rows(built / f"data/verdicts/{domain}.parquet", VERDICT)
-        kept = {row["trace_id"] for row in read_rows(built / f"data/sft/{domain}.parquet", SFT)}
-        rejected = {row["trace_id"] for row in read_rows(built / f"data/rejected/{domain}.parquet", REJECTED)}
+        prompts = read_rows(nano / f"data/prompts/{domain}.parquet", PROMPT)
+        traces = read_rows(nano / f"data/traces/{domain}.parquet", TRACE)
+        verdicts = read_rows(nano / f"data/verdicts/{domain}.parquet", VERDICT)
+        kept = {row["trace_id"] for row in read_rows(nano / f"data/sft/{domain}.parquet", SFT)}
+        rejected = {row["trace_id"] for row in read_rows(nano / f"data/rejected/{domain}.parquet", REJECTED)}
 
         assert (len(prompts), len(traces)) == (12, 24)
         assert {row["trace_id"] for row in traces} == {row["trace_id"] for row in verdicts} == kept | rejected
@@ -61,31 +54,31 @@ def test_every_stage_has_run_and_its_rows_agree(built: Path):
         assert all(row["verdict"] == "correct" for row in verdicts if row["trace_id"] in kept)
 
 
-def test_every_model_answers_every_question_of_every_benchmark(built: Path):
+def test_every_model_answers_every_question_of_every_benchmark(nano: Path):
     questions = {
         (domain, row["prompt_id"])
         for domain in DOMAINS
-        for row in read_rows(built / f"data/benchmarks/{domain}.parquet", PROMPT)
+        for row in read_rows(nano / f"data/benchmarks/{domain}.parquet", PROMPT)
     }
     assert len(questions) == 12
     for model in MODELS:
-        scores = read_rows(built / f"reports/eval/{model}.parquet", SCORE)
+        scores = read_rows(nano / f"reports/eval/{model}.parquet", SCORE)
         assert {(row["benchmark"], row["question_id"]) for row in scores} == questions
         assert {row["model"] for row in scores} == {model}
         assert all(row["completion_tokens"] > 0 for row in scores)
 
 
-def test_a_teacher_that_learned_its_answers_is_scored_right(built: Path):
+def test_a_teacher_that_learned_its_answers_is_scored_right(nano: Path):
     """The graders, lm-eval and the stop token agree: the answer is the same as in training, and complete."""
-    scores = read_rows(built / "reports/eval/teacher.parquet", SCORE)
+    scores = read_rows(nano / "reports/eval/teacher.parquet", SCORE)
 
     assert sum(row["is_correct"] for row in scores) >= 11
     right = next(row for row in scores if row["is_correct"] and row["benchmark"] == "math")
     assert (right["response"], right["answer"], right["is_truncated"]) == ("<think>\nyes\n</think>\nyes", "yes", False)
 
 
-def test_the_metrics_carry_every_model_and_domain(built: Path):
-    metrics = json.loads((built / "reports/metrics.json").read_text())
+def test_the_metrics_carry_every_model_and_domain(nano: Path):
+    metrics = json.loads((nano / "reports/metrics.json").read_text())
 
     assert {model: set(row) for model, row in metrics["accuracy"].items()} == {model: set(DOMAINS) for model in MODELS}
     for row in metrics["accuracy"].values():
@@ -96,10 +89,10 @@ def test_the_metrics_carry_every_model_and_domain(built: Path):
     assert metrics["cost"]["sft-math"]["tokens"] > 0
 
 
-def test_the_report_and_the_plots_are_there(built: Path):
-    report = (built / "reports/report.md").read_text()
-    losses = json.loads((built / "reports/plots/training_loss.json").read_text())
-    plots = build.run(built, "dvc", "plots", "show", "--json").stdout
+def test_the_report_and_the_plots_are_there(nano: Path):
+    report = (nano / "reports/report.md").read_text()
+    losses = json.loads((nano / "reports/plots/training_loss.json").read_text())
+    plots = build.run(nano, "dvc", "plots", "show", "--json").stdout
 
     assert all(f"| {model} |" in report for model in MODELS)
     assert {(point["run"], point["step"]) for point in losses} == {
@@ -108,14 +101,14 @@ def test_the_report_and_the_plots_are_there(built: Path):
     assert "Accuracy by model and domain" in plots
 
 
-def test_the_table_prints_the_result(built: Path):
-    printed = build.run(built, "branchmerge", "table").stdout
+def test_the_table_prints_the_result(nano: Path):
+    printed = build.run(nano, "branchmerge", "table").stdout
 
     assert all(model in printed for model in MODELS)
 
 
-def test_the_merged_model_carries_tokenizer_template_and_recipe(built: Path):
-    merged, student = built / "models/merged", built / "models/student"
+def test_the_merged_model_carries_tokenizer_template_and_recipe(nano: Path):
+    merged, student = nano / "models/merged", nano / "models/student"
     recipe = YAML(typ="safe").load(merged / "mergekit_config.yml")
 
     for name in ("tokenizer.json", "chat_template.jinja", "generation_config.json"):
@@ -126,14 +119,14 @@ def test_the_merged_model_carries_tokenizer_template_and_recipe(built: Path):
     ]
 
 
-def test_models_are_stored_once(built: Path):
-    weights = built / "models/merged/model.safetensors"
+def test_models_are_stored_once(nano: Path):
+    weights = nano / "models/merged/model.safetensors"
 
-    assert weights.stat().st_nlink > 1 or "reflink" in build.run(built, "dvc", "doctor").stdout
+    assert weights.stat().st_nlink > 1 or "reflink" in build.run(nano, "dvc", "doctor").stdout
 
 
-def test_a_second_repro_runs_nothing(built: Path):
-    assert "Running stage" not in build.run(built, "dvc", "repro").stdout
+def test_a_second_repro_runs_nothing(nano: Path):
+    assert "Running stage" not in build.run(nano, "dvc", "repro").stdout
 
 
 def learning_rate(params: Any) -> None:
@@ -197,28 +190,28 @@ CHANGES: list[tuple[str, Callable[[Any], None], set[str], str]] = [
 
 @pytest.mark.parametrize(("label", "edit", "reruns", "words"), CHANGES, ids=[edit.__name__ for _, edit, *_ in CHANGES])
 def test_a_change_of_params_reruns_what_readme_says(
-    built: Path, label: str, edit: Callable[[Any], None], reruns: set[str], words: str
+    nano: Path, label: str, edit: Callable[[Any], None], reruns: set[str], words: str
 ):
     assert f"| {label} | {words} |" in (build.ROOT / "README.md").read_text()
-    with restored(built, "params.yaml"):
-        build.change(built, edit)
+    with restored(nano, "params.yaml"):
+        build.change(nano, edit)
 
-        assert would_run(built) == reruns
+        assert would_run(nano) == reruns
 
 
-def test_a_comment_in_the_report_stage_reruns_only_the_report(built: Path):
+def test_a_comment_in_the_report_stage_reruns_only_the_report(nano: Path):
     assert "| a comment in `stages/report.py` | report |" in (build.ROOT / "README.md").read_text()
-    with restored(built, "stages/report.py"):
-        (built / "stages/report.py").write_text((built / "stages/report.py").read_text() + "# a comment\n")
+    with restored(nano, "stages/report.py"):
+        (nano / "stages/report.py").write_text((nano / "stages/report.py").read_text() + "# a comment\n")
 
-        assert would_run(built) == {"report"}
+        assert would_run(nano) == {"report"}
 
 
-def test_an_output_that_comes_out_the_same_reruns_nothing_below(built: Path):
+def test_an_output_that_comes_out_the_same_reruns_nothing_below(nano: Path):
     """A comment in curate.py reruns curate, but the SFT sets are byte-identical."""
-    with restored(built, "stages/curate.py", "dvc.lock"):
-        (built / "stages/curate.py").write_text((built / "stages/curate.py").read_text() + "# a comment\n")
-        said = build.run(built, "dvc", "repro").stdout
+    with restored(nano, "stages/curate.py", "dvc.lock"):
+        (nano / "stages/curate.py").write_text((nano / "stages/curate.py").read_text() + "# a comment\n")
+        said = build.run(nano, "dvc", "repro").stdout
 
     assert set(re.findall(r"Running stage '([^']+)'", said)) == {f"curate@{domain}" for domain in DOMAINS}
 
@@ -227,33 +220,33 @@ def new_source(params: Any) -> None:
     params["source"]["more"] = dict(params["source"]["arithmetic"])
 
 
-def test_a_new_source_reruns_every_prompts_stage_and_nothing_below(built: Path):
+def test_a_new_source_reruns_every_prompts_stage_and_nothing_below(nano: Path):
     words = "its own stage and every prompts stage; what those write is as before, so nothing below"
     assert f"| a new source | {words} |" in (build.ROOT / "README.md").read_text()
-    with restored(built, "params.yaml", "dvc.lock"):
-        build.change(built, new_source)
-        said = build.run(built, "dvc", "repro").stdout
+    with restored(nano, "params.yaml", "dvc.lock"):
+        build.change(nano, new_source)
+        said = build.run(nano, "dvc", "repro").stdout
 
     assert set(re.findall(r"Running stage '([^']+)'", said)) == {
         "source@more",
         *(f"prompts@{domain}" for domain in DOMAINS),
     }
-    (built / "data/sources/more.parquet").unlink()
+    (nano / "data/sources/more.parquet").unlink()
 
 
-def test_another_profile_and_back_is_a_checkout(built: Path):
+def test_another_profile_and_back_is_a_checkout(nano: Path):
     """A build of two domains, then the first again: no command runs, and nothing of the other is left."""
-    with restored(built, "dvc.lock"):
-        build.change(built, without_science)
-        shutil.copyfile(built / "params.yaml", built / "profiles/pair.yaml")
-        removed = build.run(built, "branchmerge", "profile", "use", "pair").stdout
+    with restored(nano, "dvc.lock"):
+        build.change(nano, without_science)
+        shutil.copyfile(nano / "params.yaml", nano / "profiles/pair.yaml")
+        removed = build.run(nano, "branchmerge", "profile", "use", "pair").stdout
         assert "removed models/branches/science" in removed
-        build.run(built, "dvc", "repro")
-        build.run(built, "branchmerge", "profile", "use", "nano")
-        said = build.run(built, "dvc", "repro").stdout
+        build.run(nano, "dvc", "repro")
+        build.run(nano, "branchmerge", "profile", "use", "nano")
+        said = build.run(nano, "dvc", "repro").stdout
 
     assert "Running stage" not in said
-    assert (built / "models/branches/science/model.safetensors").is_file()
+    assert (nano / "models/branches/science/model.safetensors").is_file()
 
 
 def without_science(params: Any) -> None:
@@ -264,15 +257,3 @@ def without_science(params: Any) -> None:
     params["merge"]["order"] = ["math", "code"]
     params["mixture"]["mixture"]["domains"] = ["math", "code"]
     params["mixture"]["mixture_small"]["domains"] = ["math", "code"]
-
-
-def test_two_clean_clones_give_the_same_data_and_models(built: Path, tmp_path: Path):
-    """The second clone builds up to the merge; what follows depends on these bytes alone."""
-    other = build.create(tmp_path / "clone")
-    build.run(other, "dvc", "repro", "merge")
-
-    assert {path.relative_to(other) for path in (other / "data").rglob("*.parquet")} == {
-        path.relative_to(built) for path in (built / "data").rglob("*.parquet")
-    }
-    for name in ("data", "models/student", "models/branches", "models/merged"):
-        assert folder_hash(other / name) == folder_hash(built / name), name
