@@ -78,6 +78,47 @@ def table() -> None:
 
 
 @app.command()
+def funnel(
+    domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None,
+    diff: Annotated[str | None, typer.Option(metavar="REV", help="Beside this git revision, as old -> new.")] = None,
+    by_source: Annotated[bool, typer.Option("--by-source", help="A table for each source too.")] = False,
+) -> None:
+    """Print how many traces each rule of curate took, and how many were left."""
+    import rich
+    from rich.table import Table
+
+    from branchmerge.funnel import lines, read, read_of
+    from stages.shared.params import read_section
+
+    domains = [domain] if domain else list(read_section("domains"))
+    now, then = read(domains), read_of(diff, domains) if diff else {}
+    for name, rows in now.items():
+        sources = sorted({row["source"] for row in rows if row["source"]}) if by_source else []
+        for source in (None, *sources):
+            printed = Table(name if source is None else f"{name}: {source}", "rejected", "only by it", "left")
+            for line in lines(rows, then.get(name), source):
+                printed.add_row(*line)
+            rich.print(printed)
+
+
+@app.command()
+def query(
+    statement: Annotated[str, typer.Argument(help="SQL over prompts, traces, verdicts, sft, rejected, scores...")],
+    csv: Annotated[bool, typer.Option("--csv", help="All rows as CSV, instead of a table.")] = False,
+) -> None:
+    """Ask the build's rows by SQL (DuckDB)."""
+    import pyarrow.csv
+
+    from branchmerge.query import run as ask
+
+    relation = ask(statement)
+    if relation is not None and csv:
+        pyarrow.csv.write_csv(relation.to_arrow_table(), sys.stdout.buffer)
+    elif relation is not None:
+        relation.show(max_width=200)
+
+
+@app.command()
 def doctor() -> None:
     """Tell what this machine has; exit code 1 where the build cannot run."""
     import rich

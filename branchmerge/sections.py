@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.base import BaseParams
+from stages.count import CountParams
 from stages.curate import CurateParams
 from stages.evaluate import EvaluateParams
 from stages.merge import MergeParams
@@ -25,6 +26,7 @@ SECTIONS: dict[str, type[Params] | None] = {
     "domains": None,
     "traces": None,
     "verify": VerifyParams,
+    "count": CountParams,
     "curate": None,
     "sft": None,
     "mixture": None,

@@ -13,7 +13,7 @@ FLOORS = (
     {"params", "records", "files"},
     {"command", "problems", "sql", "chat", "cost", "grading", "training", "statistics", "program_server"}
     | {"engine", "previous", "served", "owner"},
-    {"replies", "store", "openai", "ray", "transformers", "vllm"},
+    {"near_duplicates", "replies", "store", "openai", "ray", "transformers", "vllm"},
     {"asking"},
 )
 

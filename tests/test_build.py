@@ -154,7 +154,7 @@ def fourth_domain(params: Any) -> None:
     params["evaluate"]["benchmarks"]["logic"] = params["evaluate"]["benchmarks"]["math"]
 
 
-LOGIC = {f"{stage}@logic" for stage in ("prompts", "traces", "verify", "curate", "sft", "evaluate")}
+LOGIC = {f"{stage}@logic" for stage in ("prompts", "traces", "verify", "count", "curate", "sft", "evaluate")}
 MIXTURES = {"mixture@mixture", "mixture@mixture_small"}
 # as README's "change one thing" tells them: what is changed, how, what runs again, in words
 CHANGES: list[tuple[str, Callable[[Any], None], set[str], str]] = [
@@ -182,8 +182,13 @@ CHANGES: list[tuple[str, Callable[[Any], None], set[str], str]] = [
     (
         "a fourth domain",
         fourth_domain,
-        LOGIC | MIXTURES | EVALUATIONS | {"merge", "report"},
-        "its own stages, both mixtures, merge, every evaluation, report",
+        LOGIC
+        | MIXTURES
+        | EVALUATIONS
+        | {f"{stage}@{domain}" for stage in ("curate", "sft") for domain in DOMAINS}
+        | {"merge", "report"},
+        "its own stages; every curate, as its benchmark must not be learnt by others, and what changes by that; "
+        "mixtures, merge, every evaluation, report",
     ),
 ]
 

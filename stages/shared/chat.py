@@ -47,6 +47,19 @@ def conversation(question: str, answer: str) -> list[Message]:
     return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
 
 
+def conversations(questions: Any, answers: Any) -> Any:
+    """The same for Arrow columns of texts (n,): a column of lists of messages (n,)."""
+    import numpy as np
+    import pyarrow as pa
+
+    n = len(questions)
+    texts = pa.chunked_array([*questions.chunks, *answers.chunks], pa.string()).combine_chunks()
+    contents = texts.take(np.arange(2 * n).reshape(2, n).T.ravel())  # question, answer, question, answer...
+    roles = pa.DictionaryArray.from_arrays(np.tile(np.array([0, 1], np.int8), n), ["user", "assistant"])
+    messages = pa.StructArray.from_arrays([roles.cast(pa.string()), contents], ["role", "content"])
+    return pa.ListArray.from_arrays(np.arange(0, 2 * n + 1, 2, dtype=np.int32), messages)
+
+
 @dataclass(frozen=True)
 class Prompt:
     """What a model is given.
@@ -78,6 +91,15 @@ def prompt(tokenizer: Any, question: str, system: str | None = None, prefill: st
     text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     thinks = text.rstrip().endswith(THINK_OPEN)
     return Prompt(text + prefill, (text[text.rindex(THINK_OPEN) :] if thinks else "") + prefill)
+
+
+def lengths(tokenizer: Any, exchanges: list[tuple[str, str]]) -> list[int]:
+    """Tokens of each (question, answer) as a training row, many at once."""
+    prompts = [prompt(tokenizer, question) for question, _ in exchanges]
+    answers = [answer.removeprefix(given.opening) for given, (_, answer) in zip(prompts, exchanges, strict=True)]
+    texts = [given.text for given in prompts] + answers
+    counts = [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+    return [before + after + 1 for before, after in zip(counts[: len(prompts)], counts[len(prompts) :], strict=True)]
 
 
 def training_row(tokenizer: Any, messages: list[Message]) -> dict[str, list[int]]:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from stages.shared.records import Record
 
 Row = dict[str, Any]
 
-_ROWS_IN_GROUP = 4096
+ROWS_IN_GROUP = 4096
 
 
 @contextmanager
@@ -60,27 +60,44 @@ def write_rows(target: Path, record: Record, rows: Iterable[Row]) -> None:
 def write_sorted_rows(target: Path, record: Record, rows: Iterable[Row]) -> None:
     """Rows that come in the order of the record's key, as Parquet, without holding them all in memory."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     remaining = iter(rows)
-    group = list(islice(remaining, _ROWS_IN_GROUP))  # before the file: rows that cannot be made leave no trace
+    groups = iter(lambda: list(islice(remaining, ROWS_IN_GROUP)), [])
+    write_sorted_tables(target, record, (pa.Table.from_pylist(group, schema=record.schema) for group in groups))
+
+
+def write_sorted_tables(target: Path, record: Record, tables: Iterator[Any]) -> None:
+    """The same from Arrow tables, a row group each."""
+    import pyarrow.parquet as pq
+
+    first = next(tables, None)  # before the file: rows that cannot be made leave no trace
     with whole_file(target) as partial, pq.ParquetWriter(partial, record.schema, compression="zstd") as writer:
-        while group:
-            writer.write_table(pa.Table.from_pylist(group, schema=record.schema))
-            group = list(islice(remaining, _ROWS_IN_GROUP))
+        for table in () if first is None else chain([first], tables):
+            writer.write_table(table)
 
 
 def read_rows(source: Path, record: Record) -> list[Row]:
-    """Rows of one record from a Parquet file.
-
-    Raises:
-        InputError: No such file, not Parquet, or other columns than the record's.
-    """
+    """Rows of one record from a Parquet file; refused as by check_columns."""
     return list(iterate_rows(source, record))
 
 
 def iterate_rows(source: Path, record: Record) -> Iterator[Row]:
     """The same without holding all rows in memory; a file that cannot be used is refused before the first row."""
+    return (row for table in iterate_tables(source, record) for row in table.to_pylist())
+
+
+def iterate_tables(source: Path, record: Record) -> Iterator[Any]:
+    """The same as Arrow tables, in the order of the file."""
+    check_columns(source, record)
+    return _tables(source)
+
+
+def check_columns(source: Path, record: Record) -> None:
+    """Refuse a file that does not hold rows of a record.
+
+    Raises:
+        InputError: No such file, not Parquet, or other columns than the record's.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -88,20 +105,22 @@ def iterate_rows(source: Path, record: Record) -> Iterator[Row]:
     if not source.is_file():
         raise InputError(where=str(source), expected=f"{record.name} rows", got="no such file", do="run dvc repro")
     try:
-        file = pq.ParquetFile(source)
+        schema = pq.read_schema(source)
     except pa.ArrowInvalid as error:
         raise InputError(where=str(source), expected="a Parquet file", got=str(error), do=made_by) from None
-    if not file.schema_arrow.equals(record.schema):
-        got = ", ".join(f"{field.name} {field.type}" for field in file.schema_arrow)
+    if not schema.equals(record.schema):
+        got = ", ".join(f"{field.name} {field.type}" for field in schema)
         wanted = ", ".join(f"{field.name} {field.type}" for field in record.schema)
         raise InputError(where=str(source), expected=f"{record.name} columns {wanted}", got=got, do=made_by)
-    return _rows(file)
 
 
-def _rows(file: Any) -> Iterator[Row]:
-    with file:
-        for batch in file.iter_batches(_ROWS_IN_GROUP):
-            yield from batch.to_pylist()
+def _tables(source: Path) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(source) as file:
+        for batch in file.iter_batches(ROWS_IN_GROUP):
+            yield pa.Table.from_batches([batch])
 
 
 def write_json(target: Path, value: Any) -> None:

@@ -68,6 +68,7 @@ TRACE = _record(
     teacher=_TEXT,
 )
 VERDICT = _record("verdict", "trace_id", trace_id=_TEXT, verdict=_TEXT, reason=_TEXT, grader=_TEXT)
+COUNT = _record("count", "trace_id", trace_id=_TEXT, n_tokens=_COUNT)
 SFT = _record(
     "sft",
     "trace_id",
@@ -77,6 +78,18 @@ SFT = _record(
     n_tokens=_COUNT,
 )
 REJECTED = _record("rejected", "trace_id reason", trace_id=_TEXT, reason=_TEXT)
+# a prompt that shares words with a benchmark's question; overlap is the first text they share, as compared
+HIT = _record(
+    "hit",
+    "prompt_id benchmark question_id",
+    prompt_id=_TEXT,
+    source=_TEXT,
+    benchmark=_TEXT,
+    question_id=_TEXT,
+    overlap=_TEXT,
+    question=_TEXT,
+    benchmark_question=_TEXT,
+)
 SCORE = _record(
     "score",
     "benchmark question_id sample_index",

@@ -1,0 +1,81 @@
+-- What: prompts that hold a benchmark's question: enough of its runs of n words, or all of a shorter one. Words are
+--       letters only, in lower case, so changed numbers, case, spaces and signs hide nothing, nor does text around it.
+-- Grain: one row a prompt and benchmark question.
+-- Params: $contamination_words (words in a run; null = off), $min_contamination_ratio (share of a question's runs).
+-- Reads: prompts, benchmarks (tables of the curate stage).
+-- Columns: prompt_id, source, benchmark, question_id, overlap, question, benchmark_question.
+create table hits as
+with items as (
+    select
+        benchmark,
+        prompt_id as question_id,
+        question,
+        regexp_extract_all(lower(question), '\p{Han}|\p{L}+') as words,
+    from benchmarks
+    where $contamination_words is not null
+),
+asked as (
+    select
+        prompt_id,
+        source,
+        question,
+        regexp_extract_all(lower(question), '\p{Han}|\p{L}+') as words,
+    from prompts
+    where $contamination_words is not null
+),
+item_runs as (
+    select
+        benchmark,
+        question_id,
+        unnest(list_distinct([
+            hash(words[i:i + $contamination_words - 1]) for i in range(1, len(words) - $contamination_words + 2)
+        ])) as run,
+    from items
+),
+item_sizes as (
+    select benchmark, question_id, count(*) as n_runs
+    from item_runs
+    group by all
+),
+asked_runs as (
+    select
+        prompt_id,
+        unnest([hash(words[i:i + $contamination_words - 1]) for i in range(1, len(words) - $contamination_words + 2)])
+            as run,
+        generate_subscripts(words[:len(words) - $contamination_words + 1], 1) as position,
+    from asked
+),
+shared as (
+    select prompt_id, benchmark, question_id, count(distinct run) as n_shared, min(position) as position
+    from asked_runs
+    join item_runs using (run)
+    group by all
+),
+long_hits as (
+    select prompt_id, benchmark, question_id, position, $contamination_words as n_words
+    from shared
+    join item_sizes using (benchmark, question_id)
+    where n_shared >= $min_contamination_ratio * n_runs
+),
+-- too few words for a run: equal as a whole; with its numbers where it has hardly a word
+short_hits as (
+    select asked.prompt_id, items.benchmark, items.question_id, 1 as position, len(items.words) as n_words
+    from items
+    join asked on items.words = asked.words
+    where
+        len(items.words) < $contamination_words
+        and (len(items.words) >= 3 or
+             regexp_extract_all(lower(items.question), '\p{L}+|\p{N}+') = regexp_extract_all(lower(asked.question), '\p{L}+|\p{N}+'))
+)
+select
+    prompt_id,
+    asked.source,
+    benchmark,
+    question_id,
+    array_to_string(asked.words[position:position + n_words - 1], ' ') as overlap,
+    asked.question,
+    items.question as benchmark_question,
+from (from long_hits union all from short_hits)
+join asked using (prompt_id)
+join items using (benchmark, question_id)
+order by prompt_id, benchmark, question_id
