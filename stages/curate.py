@@ -45,7 +45,7 @@ class CurateParams(Params):
         min_tokens, max_tokens: Prompt and answer together, by the student's tokenizer.
         require_thought: Whether there must be think tags; false allows none, but refuses malformed ones.
         max_foreign_ratio: Characters of scripts other than Latin and Greek.
-        max_repeated_ratio: Characters in clauses that were said before.
+        max_repeated_ratio: Sentences and lines that were said before.
         min_distinct_ratio: Distinct words among the last 100.
         min_pass_rate, max_pass_rate: Share of a prompt's traces that are correct.
         contamination_words: Length of the runs of words in which prompts are compared with benchmarks.
@@ -179,7 +179,8 @@ def _sft(connection: Any, domain: str) -> Iterator[pa.Table]:
         connection.sql(f"select {columns} from {name}").to_arrow_table().combine_chunks()
         for name, columns in (("kept", "trace_id"), ("prompts", "prompt_id, question"), ("counts", "*"))
     )
-    for traces in iterate_tables(Path(f"data/traces/{domain}.parquet"), TRACE):
+    needed = ["trace_id", "prompt_id", "response"]
+    for traces in iterate_tables(Path(f"data/traces/{domain}.parquet"), TRACE, needed):
         chosen = traces.filter(pc.is_in(traces["trace_id"], kept["trace_id"]))
         questions = prompts["question"].take(pc.index_in(chosen["prompt_id"], prompts["prompt_id"]))
         yield pa.table(

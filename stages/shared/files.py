@@ -86,10 +86,10 @@ def iterate_rows(source: Path, record: Record) -> Iterator[Row]:
     return (row for table in iterate_tables(source, record) for row in table.to_pylist())
 
 
-def iterate_tables(source: Path, record: Record) -> Iterator[Any]:
-    """The same as Arrow tables, in the order of the file."""
+def iterate_tables(source: Path, record: Record, columns: list[str] | None = None) -> Iterator[Any]:
+    """The same as Arrow tables, in the order of the file; only some columns, where they are named."""
     check_columns(source, record)
-    return _tables(source)
+    return _tables(source, columns)
 
 
 def check_columns(source: Path, record: Record) -> None:
@@ -114,12 +114,12 @@ def check_columns(source: Path, record: Record) -> None:
         raise InputError(where=str(source), expected=f"{record.name} columns {wanted}", got=got, do=made_by)
 
 
-def _tables(source: Path) -> Iterator[Any]:
+def _tables(source: Path, columns: list[str] | None) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(source) as file:
-        for batch in file.iter_batches(ROWS_IN_GROUP):
+        for batch in file.iter_batches(ROWS_IN_GROUP, columns=columns):
             yield pa.Table.from_batches([batch])
 
 

@@ -2,5 +2,5 @@
 -- Grain: one row a rejected trace.
 -- Columns: trace_id.
 select trace_id
-from traces
-qualify row_number() over (partition by prompt_id, md5(response) order by sample_index, trace_id) > 1
+from candidates
+qualify row_number() over (partition by prompt_id, response_hash order by sample_index, trace_id) > 1
