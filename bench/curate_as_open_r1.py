@@ -1,4 +1,4 @@
-"""The rules of bench/curate as a script over `datasets` writes them, row by row in Python.
+"""The rules of bench/curate as scripts over `datasets` write them: one filter after another, row by row in Python.
 
 Decontamination is that of open-r1's scripts/decontaminate.py: texts normalised, 8-grams of the benchmark in a
 dictionary, each prompt's 8-grams looked up.
@@ -29,11 +29,11 @@ def main(domain: str) -> None:
     for number, question in enumerate(benchmark):
         for gram in _grams(_normal(question), RULES["contamination_words"]):
             lookup[gram].add(number)
-    prompts = read["prompts"].map(
-        lambda row: {"contaminated": any(gram in lookup for gram in _grams(_normal(row["question"]), 8))},
-        num_proc=_PROCESSES,
-    )
-    questions = {row["prompt_id"]: row["question"] for row in prompts if not row["contaminated"]}
+    questions = dict(zip(read["prompts"]["prompt_id"], read["prompts"]["question"], strict=True))
+
+    def find_contaminated(row: Any) -> Any:
+        return {"is_hit": any(gram in lookup for gram in _grams(_normal(questions[row["prompt_id"]]), 8))}
+
     verdicts = dict(zip(read["verdicts"]["trace_id"], read["verdicts"]["verdict"], strict=True))
     n_tokens = dict(zip(read["counts"]["trace_id"], read["counts"]["n_tokens"], strict=True))
     right, judged = Counter[str](), Counter[str]()
@@ -41,26 +41,26 @@ def main(domain: str) -> None:
         right[prompt_id] += verdicts[trace_id] == "correct"
         judged[prompt_id] += verdicts[trace_id] != "unverifiable"
 
-    def passes(row: Any) -> bool:
-        prompt_id, length = row["prompt_id"], n_tokens[row["trace_id"]]
-        return (
-            prompt_id in questions
-            and verdicts[row["trace_id"]] == "correct"
-            and row["finish_reason"] == "stop"
-            and RULES["min_tokens"] <= length <= RULES["max_tokens"]
-            and right[prompt_id] >= RULES["min_pass_rate"] * judged[prompt_id]
-        )
-
-    traces = read["traces"].map(
-        lambda row: {"passes": passes(row), "is_clean": all(rule(row["response"] or "") for rule in TEXT_RULES)},
-        num_proc=_PROCESSES,
-    )
+    n_traces = len(read["traces"])
+    traces = read["traces"].map(find_contaminated, num_proc=_PROCESSES)
+    traces = traces.filter(lambda row: not row["is_hit"], num_proc=_PROCESSES).remove_columns("is_hit")
+    for rule in (
+        lambda row: row["finish_reason"] == "stop",
+        lambda row: verdicts[row["trace_id"]] == "correct",
+        lambda row: RULES["min_tokens"] <= n_tokens[row["trace_id"]] <= RULES["max_tokens"],
+        lambda row: right[row["prompt_id"]] >= RULES["min_pass_rate"] * judged[row["prompt_id"]],
+        lambda row: _thinks(row["response"]),
+        lambda row: _is_latin(row["response"]),
+        lambda row: _is_varied(row["response"]),
+        lambda row: _is_free(row["response"]),
+    ):
+        traces = traces.filter(rule, num_proc=_PROCESSES)
     seen: set[tuple[str, int]] = set()
     taken = Counter[str]()
 
     def first(row: Any) -> bool:
         key = row["prompt_id"], hash(row["response"])
-        if not (row["passes"] and row["is_clean"]) or key in seen or taken[row["prompt_id"]] >= 1:
+        if key in seen or taken[row["prompt_id"]] >= RULES["max_traces_per_prompt"]:
             return False
         seen.add(key)
         taken[row["prompt_id"]] += 1
@@ -78,7 +78,7 @@ def main(domain: str) -> None:
         num_proc=_PROCESSES,
     )
     kept.to_parquet(f"{domain}.parquet")
-    print(f"{len(traces)} traces in, {len(kept)} kept")
+    print(f"{n_traces} traces in, {len(kept)} kept")
 
 
 def _normal(text: str) -> str:
@@ -110,8 +110,6 @@ def _is_free(response: str) -> bool:
     words = response[-2000:].split()[-100:]
     return len(words) < 100 or len(set(words)) >= RULES["min_distinct_ratio"] * 100
 
-
-TEXT_RULES = (_thinks, _is_latin, _is_varied, _is_free)
 
 if __name__ == "__main__":
     main(sys.argv[1])

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field, PositiveInt
 
 from stages.shared import chat
@@ -35,6 +34,7 @@ _FOLDER = Path("stages/sql/choices")
 CHOICES = (_FOLDER / "near_duplicate.sql", _FOLDER / "surplus.sql", _FOLDER / "over_quota.sql")
 AUDITS = Path("stages/sql/audits")
 FUNNEL = Path("stages/sql/funnel.sql")
+KEPT = Path("stages/sql/kept.sql")
 _SHOWN = 5  # rows of a failed audit
 
 
@@ -175,20 +175,20 @@ def _write(connection: Any, domain: str) -> None:
 
 def _sft(connection: Any, domain: str) -> Iterator[pa.Table]:
     """The kept traces as conversations, in the order of the traces' file and without holding their texts."""
-    kept, prompts, counts = (
-        connection.sql(f"select {columns} from {name}").to_arrow_table().combine_chunks()
-        for name, columns in (("kept", "trace_id"), ("prompts", "prompt_id, question"), ("counts", "*"))
-    )
-    needed = ["trace_id", "prompt_id", "response"]
-    for traces in iterate_tables(Path(f"data/traces/{domain}.parquet"), TRACE, needed):
-        chosen = traces.filter(pc.is_in(traces["trace_id"], kept["trace_id"]))
-        questions = prompts["question"].take(pc.index_in(chosen["prompt_id"], prompts["prompt_id"]))
+    questions = connection.sql("select question from prompts order by prompt_id").to_arrow_table()["question"]
+    kept = connection.sql(KEPT.read_text()).to_arrow_table()  # a row for each trace, in the order of their file
+    start = 0
+    for traces in iterate_tables(Path(f"data/traces/{domain}.parquet"), TRACE, ["trace_id", "response"]):
+        here = kept[start : start + len(traces)]
+        start += len(traces)
+        chosen, facts = traces.filter(here["is_kept"]), here.filter(here["is_kept"])
+        assert chosen["trace_id"].equals(facts["trace_id"]), f"data/traces/{domain}.parquet is not sorted by trace_id"
         yield pa.table(
             {
                 "trace_id": chosen["trace_id"],
                 "domain": pa.repeat(domain, len(chosen)),
-                "messages": chat.conversations(questions, chosen["response"]),
-                "n_tokens": counts["n_tokens"].take(pc.index_in(chosen["trace_id"], counts["trace_id"])),
+                "messages": chat.conversations(questions.take(facts["prompt_index"]), chosen["response"]),
+                "n_tokens": facts["n_tokens"],
             },
             schema=SFT.schema,
         )
