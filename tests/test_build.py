@@ -239,6 +239,26 @@ def test_a_new_source_reruns_every_prompts_stage_and_nothing_below(nano: Path):
     (nano / "data/sources/more.parquet").unlink()
 
 
+def test_the_funnel_of_another_revision_stands_beside_this_ones(nano: Path):
+    with restored(nano, "params.yaml", "dvc.lock"):
+        for command in ("git add dvc.lock", "git -c user.name=t -c user.email=t@t commit -qm built"):
+            build.run(nano, *command.split())
+        alone = build.run(nano, "branchmerge", "funnel", "--domain", "math").stdout
+        build.change(nano, quota)
+        build.run(nano, "dvc", "repro", "curate@math")
+        beside = build.run(nano, "branchmerge", "funnel", "--domain", "math", "--diff", "HEAD").stdout
+        unknown = build.run(nano, "branchmerge", "funnel", "--diff", "nowhere", check=False)
+
+    assert "->" not in alone
+    assert re.search(r"over_quota +│ 0 -> [1-9]", beside)
+    assert (unknown.returncode, "nowhere" in unknown.stderr) == (2, True)
+    build.run(nano, "dvc", "checkout")
+
+
+def quota(params: Any) -> None:
+    params["domains"]["math"]["curate"]["max_traces_by_source"] = {"arithmetic": 5}
+
+
 def test_another_profile_and_back_is_a_checkout(nano: Path):
     """A smaller build of two domains, then the first again: no command runs, and nothing of the other is left."""
     with restored(nano, "dvc.lock"):

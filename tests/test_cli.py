@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from branchmerge.cli import app
 from branchmerge.sections import check
 from stages.shared.errors import InputError
+from stages.shared.files import write_rows
+from stages.shared.records import COUNT
 from tests.test_build_graph import replace
 
 PROFILES = ["smol", "toy"]
@@ -133,3 +136,16 @@ def test_the_doctor_tells_what_is_missing_and_how_to_get_it(monkeypatch: pytest.
     assert found["python"].is_fine
     assert found["free disk"].is_fine is False
     assert found["extra no_such_package"].value == "missing: pip install it"
+
+
+def test_a_query_reads_the_rows_of_all_domains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+):
+    monkeypatch.chdir(tmp_path)
+    for domain in ("math", "code"):
+        write_rows(Path(f"data/counts/{domain}.parquet"), COUNT, [{"trace_id": f"t-{domain}", "n_tokens": 3}])
+    app(["query", "select domain, trace_id from counts order by all", "--csv"], standalone_mode=False)
+
+    assert capfd.readouterr().out.split() == ['"domain","trace_id"', '"code","t-code"', '"math","t-math"']
+    with pytest.raises(InputError, match="SQL over counts"):
+        app(["query", "select * from traces"], standalone_mode=False)

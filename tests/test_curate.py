@@ -1,13 +1,17 @@
 """Each rule rejects what it names and nothing else; nothing vanishes; what must not be stops the build."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from stages.curate import AUDITS, CHOICES, FUNNEL, RULES, CurateParams, audit, select
+from bench.traces_like_openr1 import RULES as ALL_RULES
+from bench.traces_like_openr1 import write_domain
+from stages.curate import AUDITS, CHOICES, FUNNEL, RULES, CurateParams, audit, main, select
 from stages.shared.errors import StageError
+from stages.shared.files import folder_hash
 from stages.shared.records import COUNT, PROMPT, TRACE, VERDICT
 from stages.shared.sql import connect, query
 
@@ -262,3 +266,22 @@ def test_every_rule_choice_and_audit_has_a_case_here(project: Path):
         "over_length",
         "test_overlap",
     }
+
+
+@pytest.mark.slow
+def test_the_bytes_are_the_same_with_any_number_of_threads(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("stages").symlink_to(project / "stages")
+    write_domain("d", 3000)
+    sections = {"curate": ALL_RULES | {"near_duplicate_similarity": 0.7}, "domains": {"d": {"curate": {}}}}
+    hashes = set()
+    for threads in (1, 2, 3, 8):
+        Path("params.yaml").write_text(json.dumps({"run": {"seed": 0, "threads": threads}} | sections))
+        main("d")
+        hashes.add(
+            tuple(folder_hash(Path(name)) for name in ("data/sft", "data/rejected", "data/hits", "reports/funnel"))
+        )
+
+    assert len(hashes) == 1
