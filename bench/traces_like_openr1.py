@@ -30,10 +30,10 @@ _LETTERS = np.array(list("etaoinshrdlucmfwypvbgk"))
 def write_domain(domain: str, n_prompts: int) -> None:
     """Write prompts, benchmarks, traces, verdicts and counts of one domain, two traces a prompt."""
     rng = np.random.default_rng(0)
-    words = _words(rng, 20_000)
-    sentences = pa.array([_sentence(rng, words, 15) for _ in range(50_000)])
-    benchmark = [_sentence(rng, words, 40) for _ in range(500)]
-    questions = [_sentence(rng, words, 45) for _ in range(n_prompts)]
+    words = make_words(rng, 20_000)
+    sentences = pa.array([make_sentence(rng, words, 15) for _ in range(50_000)])
+    benchmark = [make_sentence(rng, words, 40) for _ in range(500)]
+    questions = [make_sentence(rng, words, 45) for _ in range(n_prompts)]
     for number in range(0, n_prompts, 200):  # one in 200 holds a benchmark's question
         questions[number] = f"Task {number}. {benchmark[number % 500]} Show your work."
     prompts = [_prompt(domain, question) for question in questions]
@@ -42,11 +42,11 @@ def write_domain(domain: str, n_prompts: int) -> None:
     _write_traces(rng, domain, sentences, np.repeat([prompt["prompt_id"] for prompt in prompts], 2))
 
 
-def _words(rng: np.random.Generator, count: int) -> np.ndarray:
+def make_words(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.array(["".join(rng.choice(_LETTERS, rng.integers(2, 10))) for _ in range(count)])
 
 
-def _sentence(rng: np.random.Generator, words: np.ndarray, length: int) -> str:
+def make_sentence(rng: np.random.Generator, words: np.ndarray, length: int) -> str:
     chosen = words[np.minimum(rng.zipf(1.3, rng.integers(length // 2, length * 3 // 2)), len(words)) - 1]
     return f"{' '.join(chosen)} {rng.integers(1000)}."
 

@@ -11,7 +11,7 @@ from stages.shared.sql import query
 
 SHINGLES = Path("stages/sql/shingles.sql")
 NEAR_DUPLICATES = Path("stages/sql/near_duplicates.sql")
-_PERMUTATIONS, _BANDS, _SEED = 128, 32, 0  # pairs at a similarity of 0.7 meet in a band with probability 0.9998
+PERMUTATIONS, BANDS, _SEED = 128, 32, 0  # pairs at a similarity of 0.7 meet in a band with probability 0.9998
 
 
 def find_near_duplicates(connection: Any, min_similarity: float | None) -> None:
@@ -26,9 +26,9 @@ def find_near_duplicates(connection: Any, min_similarity: float | None) -> None:
     shingles = query(connection, SHINGLES, {}).to_arrow_table().combine_chunks()
     hashes = shingles["shingles"].combine_chunks()
     digests = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
-        hashes.flatten().to_numpy(), hashes.offsets.to_numpy().astype(np.uint64), _PERMUTATIONS, _SEED
+        hashes.flatten().to_numpy(), hashes.offsets.to_numpy().astype(np.uint64), PERMUTATIONS, _SEED
     )
-    index = rensa.RMinHashLSH(threshold=min_similarity, num_perm=_PERMUTATIONS, num_bands=_BANDS)
+    index = rensa.RMinHashLSH(threshold=min_similarity, num_perm=PERMUTATIONS, num_bands=BANDS)
     meets = np.array(index.query_duplicate_flags_matrix_one_shot(digests), dtype=bool)  # (prompts,)
     few = shingles.filter(pa.array(meets))
     connection.register("shingles", few)
@@ -42,14 +42,14 @@ def _bands(shingles: Any, rensa: Any) -> Any:
     import pyarrow as pa
 
     hashes = shingles["shingles"].combine_chunks()
-    rows = rensa.RMinHash.digest_matrix_from_token_hash_sets(hashes.to_pylist(), _PERMUTATIONS, _SEED).to_rows()
-    shape = (-1, _BANDS, _PERMUTATIONS // _BANDS)  # (prompts, bands, digests of a band)
+    rows = rensa.RMinHash.digest_matrix_from_token_hash_sets(hashes.to_pylist(), PERMUTATIONS, _SEED).to_rows()
+    shape = (-1, BANDS, PERMUTATIONS // BANDS)  # (prompts, bands, digests of a band)
     digests = np.array(rows, dtype=np.uint32).reshape(shape)
-    names = np.repeat(shingles["prompt_id"].to_numpy(), _BANDS)
+    names = np.repeat(shingles["prompt_id"].to_numpy(), BANDS)
     return pa.table(
         {
             "prompt_id": names,
-            "band": np.tile(np.arange(_BANDS, dtype=np.int32), len(shingles)),
+            "band": np.tile(np.arange(BANDS, dtype=np.int32), len(shingles)),
             "digest": [band.tobytes() for band in digests.reshape(-1, digests.shape[-1])],
         }
     )
