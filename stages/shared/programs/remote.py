@@ -1,0 +1,156 @@
+"""A program in another process, as the tests see it: its names, its calls, its exceptions; stdlib only."""
+
+import builtins
+import importlib
+import sys
+from collections import deque
+from typing import Any
+
+from stages.shared.programs.serving import Link
+from stages.shared.programs.values import decode, encode
+
+# inside a generator or an iteration of the tests these would end it as if all were well
+_ENDS_AN_ITERATION = {"StopIteration", "StopAsyncIteration", "GeneratorExit"}
+_MUTABLE = (list, dict, set, deque, bytearray)
+
+
+class TestsError(BaseException):
+    """The tests themselves cannot be run; a BaseException, so that no test swallows it."""
+
+
+class ProgramError(Exception):
+    """The program failed in a way that no builtin exception names."""
+
+
+class Program:
+    """The program: asks the player through the parent process, which keeps the time."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.is_used = False
+        self._mark = b"?"
+
+    def restart_clock(self) -> None:
+        """Let the time limit count anew from the next request on."""
+        self._mark = b"!"
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """What the program answers; raises what it raised."""
+        self._link.send(request, self._mark)
+        self._mark = b"?"
+        reply = self._link.receive()
+        if not isinstance(reply, dict):
+            raise ProgramError("the program answered something that is no answer")
+        if "error" in reply:
+            raise _raised(reply["error"])
+        return reply
+
+    def names(self, names: list[str]) -> dict[str, Any]:
+        """The values of those names that the program defines; modules of the standard library are our own."""
+        found = self.ask(names=names)["names"]
+        values = {}
+        for name in names:
+            if name not in found:
+                continue
+            if isinstance(found[name], dict) and "module" in found[name]:
+                if found[name]["module"] == name and name in sys.stdlib_module_names:
+                    values[name] = importlib.import_module(name)
+                continue
+            values[name] = self.decoded(found[name])
+            self.is_used |= not isinstance(values[name], Remote)
+        return values
+
+    def call(self, handle: int, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Call an object of the program; what it changed in place is changed here too."""
+        self.is_used = True
+        reply = self.ask(call=handle, args=encode(args, _handle), kwargs=encode(kwargs, _handle))
+        value = self.decoded(reply["value"])
+        for old, new in zip(args, self.decoded(reply.get("args", [])), strict=False):
+            _write_back(old, new)
+        return value
+
+    def decoded(self, value: Any) -> Any:
+        """A value of the program as our own."""
+        return decode(value, lambda payload: Remote(self, payload))
+
+
+class Remote:
+    """An object of the program: it can be called and its attributes can be read, and it equals nothing."""
+
+    def __init__(self, program: Program, payload: list[Any]) -> None:
+        self.__dict__["_remote"] = (program, int(payload[0]), str(payload[1]))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        program, handle, _ = self.__dict__["_remote"]
+        return program.call(handle, list(args), kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        program, handle, _ = self.__dict__["_remote"]
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return program.decoded(program.ask(get=handle, name=name)["value"])
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"<{self.__dict__['_remote'][2]} of the program>"
+
+
+def _handle(value: Any) -> Any:
+    if isinstance(value, Remote):
+        return list(value.__dict__["_remote"][1:])
+    raise TestsError(f"a {type(value).__name__} cannot be handed to the program")
+
+
+def _raised(error: dict[str, Any]) -> BaseException:
+    """The program's exception as the nearest builtin one, marked as the program's."""
+    own, *_ = kinds = [str(kind) for kind in error["kinds"]]
+    nearest = next(kind for name in kinds if _is_exception(kind := getattr(builtins, name, None)))
+    message = str(error["message"])
+    if nearest.__name__ in _ENDS_AN_ITERATION:
+        nearest = RuntimeError
+    if nearest.__name__ != own:
+        message = f"{own}: {message}"
+    try:
+        raised: BaseException = nearest(message)
+    except TypeError:  # UnicodeDecodeError and exception groups want more than a text
+        raised = ProgramError(f"{own}: {message}")
+    raised.is_remote = True  # type: ignore[attr-defined]
+    return raised
+
+
+def _is_exception(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)
+
+
+def _write_back(old: Any, new: Any) -> Any:
+    """Give an object the content it has after the call, keeping the objects in it where they can be told."""
+    if type(old) is not type(new) or not isinstance(old, _MUTABLE):
+        return new
+    if isinstance(old, list):
+        old[:] = [_kept(old, index, item) for index, item in enumerate(new)]
+    elif isinstance(old, dict):
+        values = {key: _write_back(old.get(key), value) for key, value in new.items()}
+        old.clear()
+        old.update(values)
+    elif isinstance(old, set):
+        old.clear()
+        old.update(new)
+    else:
+        old[:] = new if isinstance(old, bytearray) else []
+        if isinstance(old, deque):
+            old.extend(new)
+    return old
+
+
+def _kept(old: list[Any], index: int, item: Any) -> Any:
+    """The object of the old list that an item of the new one is: an equal one, else the one in its place."""
+    if not isinstance(item, _MUTABLE):
+        return item
+    for candidate in old[index : index + 1] + old:
+        if type(candidate) is type(item) and candidate == item:
+            return candidate
+    return _write_back(old[index], item) if index < len(old) else item
