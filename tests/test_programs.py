@@ -77,6 +77,7 @@ def test_a_right_program_is_correct_and_a_wrong_one_is_wrong(grader: ProgramGrad
 
 # --- the tests see what they would see in one process
 
+UNITTEST = "import unittest\nclass T(unittest.TestCase):\n def test(self): self.assertEqual(f(1), 1)"
 SEEN = [
     # program, tests
     ("def f(xs): xs.sort(); xs.append(1)", "xs = [3, 2]; f(xs); assert xs == [2, 3, 1]"),
@@ -115,7 +116,7 @@ SEEN = [
     ),
     ("def f(x): return x", "def check(candidate):\n    assert candidate(1) == 1\ncheck(f)"),
     ("def f(x): return x", "def test_f():\n    assert f(1) == 1"),
-    ("def f(x): return x", "import unittest\nclass T(unittest.TestCase):\n def test(self): self.assertEqual(f(1), 1)"),
+    ("def f(x): return x", UNITTEST),
     ("from dataclasses import dataclass\n@dataclass\nclass P:\n x: 'int'\ndef f(x): return P(x).x", "assert f(1) == 1"),
     ("if __name__ == '__main__':\n input()\ndef f(x): return x", "assert f(1) == 1"),
     ("def f(x): print('noise'); return x", "assert f(1) == 1"),
@@ -130,7 +131,7 @@ def test_tests_see_a_program_as_in_one_process(grader: ProgramGrader, program: s
 FAILING = [
     # program, tests, verdict, what the reason names
     ("def f(x): return x", "def test_f():\n    assert f(1) == 2", "wrong", "AssertionError"),
-    ("def f(x): return 2", "import unittest\nclass T(unittest.TestCase):\n def test(self): self.assertEqual(f(1), 1)", "wrong", "2 != 1"),
+    ("def f(x): return 2", UNITTEST, "wrong", "2 != 1"),
     ("def f(x): raise StopIteration", "assert all(map(f, [1]))", "wrong", "RuntimeError: StopIteration"),
     ("class E(Exception): pass\ndef f(x): raise E('so')", "f(1)", "wrong", "Exception: E: so"),
     ("def f(x) return x", "f(1)", "wrong", "SyntaxError"),
@@ -268,7 +269,9 @@ def left_over(mark: str) -> list[str]:
             words, folder = (process / "cmdline").read_bytes().decode(errors="replace"), os.readlink(process / "cwd")
         except OSError:
             continue
-        if mark in words or (folder.startswith("/tmp/branchmerge-") and folder.removesuffix(" (deleted)").endswith("/work")):
+        if mark in words or (
+            folder.startswith("/tmp/branchmerge-") and folder.removesuffix(" (deleted)").endswith("/work")
+        ):
             found.append(f"{process.name}: {words} in {folder}")
     return found
 

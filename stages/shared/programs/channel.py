@@ -1,4 +1,4 @@
-"""Lines over a socket to a process that may be hostile: every wait has an end, and so has what is read."""
+"""Lines over a socket to a process that may be hostile: every wait has an end, and so has what is read; stdlib only."""
 
 import socket
 import time
@@ -52,7 +52,3 @@ class Channel:
         line = bytes(self._buffer[: end + 1])
         del self._buffer[: end + 1]
         return line
-
-    def close(self) -> None:
-        """Hang up."""
-        self._socket.close()

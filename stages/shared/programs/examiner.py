@@ -19,28 +19,38 @@ from stages.shared.programs.serving import Link, limit, start
 _MAX_REASON = 200
 
 
-def examine(link: Link) -> None:
+def examine(grader_fd: int, player_fd: int) -> None:
     """Run the tests of one program and send the verdict: correct, wrong, or unverifiable with its reason."""
-    link.send("ready")
+    link = Link(grader_fd)
     job = link.receive()
     limit(job["limits"])
     sys.path += job["packages"]
-    program = Program(link)
+    program = Program(player_fd, job["wall_s"], job["max_bytes"])
     try:
+        program.wait_until_ready()
         if isinstance(job["tests"], str):
             _run_tests(program, job["tests"])
         else:
             cases.run(program, job["tests"])
-        verdict, reason = (
-            ("correct", "") if program.is_used else ("unverifiable", "the tests use no name of the program")
-        )
+        verdict, reason = _passed(program)
     except BaseException as error:  # tests may raise anything, and so may the program through them
-        verdict, reason = _judged(error)
-    link.send({"verdict": verdict, "reason": reason[:_MAX_REASON]}, mark=b"=")
+        verdict, reason = _judged(program, error)
+    link.send({"verdict": verdict, "reason": reason[:_MAX_REASON]})
 
 
-def _judged(error: BaseException) -> tuple[str, str]:
+def _passed(program: Program) -> tuple[str, str]:
+    """The verdict where the tests came to their end."""
+    if program.ended:
+        return "wrong", program.ended
+    if not program.is_used:
+        return "unverifiable", "the tests use no name of the program"
+    return "correct", ""
+
+
+def _judged(program: Program, error: BaseException) -> tuple[str, str]:
     """Whose fault an exception is: the program's unless it can only be that of the tests or of this process."""
+    if program.ended:
+        return "wrong", program.ended
     reason = str(error) if isinstance(error, ProgramError) else f"{type(error).__name__}: {error}"
     is_remote = getattr(error, "is_remote", False)
     if isinstance(error, TestsError | ImportError | MemoryError) and not is_remote:

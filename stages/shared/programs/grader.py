@@ -1,13 +1,12 @@
 """Does a program pass its tests? The program runs in one confined process, the tests in another.
 
-This process carries lines between the two, keeps the time, and takes the verdict from the examiner
-only. So nothing that a program prints, returns or patches makes it pass.
+This process joins the two by a socket, and takes the verdict from the examiner only. So nothing that
+a program prints, returns or patches makes it pass.
 """
 
 import contextlib
 import json
 import math
-import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal
@@ -17,11 +16,10 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from stages.shared.params import Params
 from stages.shared.programs import sandbox
 from stages.shared.programs.channel import Channel, TooMuchError
-from stages.shared.programs.workers import ForkServer, Sandboxes
+from stages.shared.programs.workers import ForkServer, Sandboxes, Workers
 
 _EXAMINER_WALL_S = 20  # for what the tests do between two calls of the program
 _EXAMINER_MEMORY_BYTES = 2**30
-_EXAMINER_OUTPUT_BYTES = 2**28
 _EXAMINER_CPU_S = 60
 _MAX_FILES = 64
 _MIB = 2**20
@@ -62,8 +60,8 @@ class ProgramGrader:
 
     def __init__(self, params: ProgramParams) -> None:
         self._params = params
-        self._examiner: ForkServer | None = None
-        self._player: ForkServer | Sandboxes | None = None
+        self._examiners: ForkServer | None = None
+        self._players: Workers | None = None
 
     def __enter__(self) -> "ProgramGrader":
         return self
@@ -75,10 +73,10 @@ class ProgramGrader:
 
     def close(self) -> None:
         """End all processes; a later program starts new ones."""
-        for worker in (self._examiner, self._player):
+        for worker in (self._examiners, self._players):
             if worker is not None:
                 worker.close()
-        self._examiner = self._player = None
+        self._examiners = self._players = None
 
     def grade(self, program: str, tests: str) -> Outcome:
         """Run a program's tests.
@@ -90,29 +88,32 @@ class ProgramGrader:
             StageError: The isolation cannot be had on this machine.
         """
         exam = _exam(tests)
-        player, examiner = self._workers()
+        players, examiners = self._workers()
+        warm_up = "numpy" if "numpy" in tests else "nothing"
         try:
-            with (
-                examiner.session(_EXAMINER_OUTPUT_BYTES, "numpy" if "numpy" in tests else "nothing") as to_examiner,
-                player.session(self._params.program_output_mib * _MIB) as to_player,
-            ):
-                to_examiner.send(_line(self._examiner_job(exam)), _EXAMINER_WALL_S)
-                to_player.send(_line(self._player_job(program, exam)), _EXAMINER_WALL_S)
-                return self._relay(to_player, to_examiner)
-        except (OSError, TooMuchError) as error:
-            self.close()
-            return Outcome("unverifiable", f"the grader lost its own processes: {type(error).__name__}")
+            with players.program() as player, examiners.program(player, warm_up=warm_up) as examiner:
+                Channel(player, 0).send(_line(self._player_job(program, exam)), _EXAMINER_WALL_S)
+                verdicts = Channel(examiner, _MIB)
+                verdicts.send(_line(self._examiner_job(exam)), _EXAMINER_WALL_S)
+                return self._outcome(verdicts.receive(self._longest_s(exam)))
+        except TimeoutError:
+            return Outcome("unverifiable", f"the tests took over {self._longest_s(exam):g} s")
+        except (OSError, TooMuchError):
+            return Outcome("unverifiable", "the grader lost its own processes")
 
-    def _workers(self) -> "tuple[ForkServer | Sandboxes, ForkServer]":
+    def _workers(self) -> tuple[Workers, ForkServer]:
         isolation, tmp_bytes = self._params.isolation, self._params.program_file_mib * _MIB
-        if self._player is None or self._examiner is None:
+        if self._players is None or self._examiners is None:
             sandbox.check(isolation)
-            self._examiner = ForkServer("examiner", isolation, tmp_bytes)
-            is_sandboxed = isolation == "bubblewrap"
-            self._player = (
-                Sandboxes("player", tmp_bytes) if is_sandboxed else ForkServer("player", isolation, tmp_bytes)
-            )
-        return self._player, self._examiner
+            self._examiners = ForkServer("examiner", isolation, tmp_bytes)
+            is_boxed = isolation == "bubblewrap"
+            self._players = Sandboxes("player", tmp_bytes) if is_boxed else ForkServer("player", isolation, tmp_bytes)
+        return self._players, self._examiners
+
+    def _longest_s(self, exam: Exam) -> float:
+        """More than the tests may take, the program's time in them included."""
+        runs = len(exam["inputs"]) if isinstance(exam, dict) else 1
+        return self._params.program_wall_s * runs + _EXAMINER_WALL_S
 
     def _player_job(self, program: str, exam: Exam) -> dict[str, Any]:
         runs = len(exam["inputs"]) if isinstance(exam, dict) and exam.get("fn_name") else 1
@@ -126,6 +127,8 @@ class ProgramGrader:
     def _examiner_job(self, exam: Exam) -> dict[str, Any]:
         return {
             "tests": exam,
+            "wall_s": self._params.program_wall_s,
+            "max_bytes": self._params.program_output_mib * _MIB,
             "limits": self._limits(_EXAMINER_MEMORY_BYTES, _EXAMINER_CPU_S),
             "packages": sandbox.packages(self._params.isolation),
         }
@@ -139,31 +142,6 @@ class ProgramGrader:
             "NOFILE": _MAX_FILES,
             "CORE": 0,
         }
-
-    def _relay(self, player: Channel, examiner: Channel) -> Outcome:
-        """Carry requests and replies until the examiner has a verdict or somebody's time is up."""
-        left_s = self._params.program_wall_s
-        while True:
-            try:
-                line = examiner.receive(_EXAMINER_WALL_S)
-            except TimeoutError:
-                return Outcome("unverifiable", f"the tests compared for over {_EXAMINER_WALL_S} s")
-            if line[:1] == b"=":
-                return self._outcome(line[1:])
-            if line[:1] == b"!":
-                left_s = self._params.program_wall_s
-            start = time.monotonic()
-            try:
-                player.send(line[1:], left_s)
-                reply = player.receive(left_s)
-            except TimeoutError:
-                return Outcome("wrong", f"time-out after {self._params.program_wall_s:g} s")
-            except TooMuchError:
-                return Outcome("wrong", "output limit")
-            except ConnectionError:
-                return Outcome("wrong", "ended before its tests")
-            left_s -= time.monotonic() - start
-            examiner.send(reply, _EXAMINER_WALL_S)
 
     def _outcome(self, line: bytes) -> Outcome:
         outcome = Outcome(**json.loads(line))

@@ -2,15 +2,22 @@
 
 import builtins
 import importlib
+import json
+import socket
 import sys
+import time
 from collections import deque
 from typing import Any
 
-from stages.shared.programs.serving import Link
+from stages.shared.programs.channel import Channel, TooMuchError
 from stages.shared.programs.values import decode, encode
 
 # inside a generator or an iteration of the tests these would end it as if all were well
 _ENDS_AN_ITERATION = {"StopIteration", "StopAsyncIteration", "GeneratorExit"}
+_EXCEPTIONS: dict[str, type[BaseException]] = {
+    name: kind for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
+}
+_READY_S = 60  # a sandbox is up in 0.05 s; a busy machine may take its time
 _MUTABLE = (list, dict, set, deque, bytearray)
 
 
@@ -22,28 +29,61 @@ class ProgramError(Exception):
     """The program failed in a way that no builtin exception names."""
 
 
-class Program:
-    """The program: asks the player through the parent process, which keeps the time."""
+class EndedError(BaseException):
+    """The program's process is of no more use; a BaseException, so that no test swallows it."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+
+class Program:
+    """The program in its player, which gets a limited time to answer and a limited length to answer with.
+
+    `ended` says why it can answer no more; empty as long as it can. `is_used` is whether any of it was.
+    """
+
+    def __init__(self, player_fd: int, wall_s: float, max_bytes: int) -> None:
+        self._channel = Channel(socket.socket(fileno=player_fd), max_bytes)
+        self._wall_s = self._left_s = wall_s
         self.is_used = False
-        self._mark = b"?"
+        self.ended = ""
+
+    def wait_until_ready(self) -> None:
+        """Let the player start, which the program's time does not include.
+
+        Raises:
+            TestsError: It did not.
+        """
+        try:
+            self._channel.receive(_READY_S)
+        except (OSError, TooMuchError) as error:
+            raise TestsError(f"no player: {type(error).__name__}") from None
 
     def restart_clock(self) -> None:
-        """Let the time limit count anew from the next request on."""
-        self._mark = b"!"
+        """Give the program its whole time again."""
+        self._left_s = self._wall_s
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """What the program answers; raises what it raised."""
-        self._link.send(request, self._mark)
-        self._mark = b"?"
-        reply = self._link.receive()
+        reply = json.loads(self._exchange(json.dumps(request).encode() + b"\n"))
         if not isinstance(reply, dict):
             raise ProgramError("the program answered something that is no answer")
         if "error" in reply:
             raise _raised(reply["error"])
         return reply
+
+    def _exchange(self, request: bytes) -> bytes:
+        if not self.ended:
+            start = time.monotonic()
+            try:
+                self._channel.send(request, self._left_s)
+                reply = self._channel.receive(self._left_s)
+                self._left_s -= time.monotonic() - start
+                return reply
+            except TimeoutError:
+                self.ended = f"time-out after {self._wall_s:g} s"
+            except TooMuchError:
+                self.ended = "output limit"
+            except OSError:
+                self.ended = "ended before its tests"
+        raise EndedError(self.ended)
 
     def names(self, names: list[str]) -> dict[str, Any]:
         """The values of those names that the program defines; modules of the standard library are our own."""
@@ -107,8 +147,8 @@ def _handle(value: Any) -> Any:
 
 def _raised(error: dict[str, Any]) -> BaseException:
     """The program's exception as the nearest builtin one, marked as the program's."""
-    own, *_ = kinds = [str(kind) for kind in error["kinds"]]
-    nearest = next(kind for name in kinds if _is_exception(kind := getattr(builtins, name, None)))
+    own, *_ = names = [str(name) for name in error["kinds"]]
+    nearest = next(kind for kind in map(_EXCEPTIONS.get, names) if kind is not None)
     message = str(error["message"])
     if nearest.__name__ in _ENDS_AN_ITERATION:
         nearest = RuntimeError
@@ -122,10 +162,6 @@ def _raised(error: dict[str, Any]) -> BaseException:
     return raised
 
 
-def _is_exception(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseException)
-
-
 def _write_back(old: Any, new: Any) -> Any:
     """Give an object the content it has after the call, keeping the objects in it where they can be told."""
     if type(old) is not type(new) or not isinstance(old, _MUTABLE):
@@ -136,13 +172,11 @@ def _write_back(old: Any, new: Any) -> Any:
         values = {key: _write_back(old.get(key), value) for key, value in new.items()}
         old.clear()
         old.update(values)
-    elif isinstance(old, set):
-        old.clear()
-        old.update(new)
+    elif isinstance(old, bytearray):
+        old[:] = new
     else:
-        old[:] = new if isinstance(old, bytearray) else []
-        if isinstance(old, deque):
-            old.extend(new)
+        old.clear()
+        old.extend(new) if isinstance(old, deque) else old.update(new)
     return old
 
 

@@ -72,7 +72,7 @@ def start(role: Role, mode: Mode, isolation: Isolation, max_tmp_bytes: int) -> C
     with theirs:
         process = subprocess.Popen(
             [*wrapper, *python],
-            stdin=theirs,
+            stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={"OPENBLAS_NUM_THREADS": "1"},
@@ -82,6 +82,7 @@ def start(role: Role, mode: Mode, isolation: Isolation, max_tmp_bytes: int) -> C
     return Confined(process, ours, folder)
 
 
+@cache
 def packages(isolation: Isolation) -> list[str]:
     """Where tests find numpy, if it is installed: MBPP+ compares with it. Programs have the standard library."""
     numpy = _numpy()

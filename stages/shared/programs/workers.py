@@ -3,58 +3,73 @@
 import contextlib
 import socket
 from collections.abc import Iterator
+from functools import partial
+from typing import Protocol
 
 from stages.shared.programs import sandbox
-from stages.shared.programs.channel import Channel
 
-_READY_S = 60  # a process that is not there by then never comes: this is no limit on programs
+_ANSWER_S = 60  # a server that takes longer is lost: this is no limit on programs
+
+
+class Workers(Protocol):
+    """Gives each program a process that nothing of another program can speak for."""
+
+    def program(self) -> contextlib.AbstractContextManager[socket.socket]:
+        """A socket to a process of its own, which ends with the block and takes all that it started along."""
+
+    def close(self) -> None:
+        """End what still waits."""
 
 
 class ForkServer:
     """A confined process that forks for each program, and ends what the fork started."""
 
     def __init__(self, role: sandbox.Role, isolation: sandbox.Isolation, max_tmp_bytes: int) -> None:
-        self._settings = (role, "serve", isolation, max_tmp_bytes)
+        self._start = partial(sandbox.start, role, "serve", isolation, max_tmp_bytes)
         self._confined: sandbox.Confined | None = None
+        self._is_ending = False
 
     @contextlib.contextmanager
-    def session(self, max_bytes: int, warm_up: str = "nothing") -> Iterator[Channel]:
-        """A channel to a fork of its own.
+    def program(self, *passed: socket.socket, warm_up: str = "nothing") -> Iterator[socket.socket]:
+        """A socket to a fork of its own.
 
         Args:
-            max_bytes: What may be read from it.
+            passed: More sockets for the fork.
             warm_up: A package to import once, before the fork.
         """
-        if self._confined is None or self._confined.process.poll() is not None:
-            self.close()
-            self._confined = sandbox.start(*self._settings)
-        server = self._confined.end
-        server.settimeout(_READY_S)
+        server = self._server()
         ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(server, [warm_up.encode()], [theirs.fileno()])
-        channel = Channel(ours, max_bytes)
-        try:
-            channel.receive(_READY_S)
-            yield channel
-        finally:
-            channel.close()
-            self._end()
+        with ours:
+            with theirs:
+                socket.send_fds(server, [warm_up.encode()], [end.fileno() for end in (theirs, *passed)])
+            try:
+                yield ours
+            finally:
+                self._is_ending = True
+                with contextlib.suppress(OSError):  # the next program finds out, and starts another server
+                    server.send(b"x")
 
-    def _end(self) -> None:
-        """Have the fork and its children killed; a server that cannot is replaced."""
-        assert self._confined is not None
-        try:
-            self._confined.end.send(b"x")
-            is_done = self._confined.end.recv(1) == b"."
-        except OSError:
-            is_done = False
-        if not is_done:
-            self.close()
+    def _server(self) -> socket.socket:
+        """The server, which has ended what it forked before; a new one where it could not."""
+        if self._confined is not None and self._is_ending:
+            try:
+                is_lost = self._confined.end.recv(1) != b"."
+            except OSError:
+                is_lost = True
+            if is_lost:
+                self.close()
+        if self._confined is None:
+            self._confined = self._start()
+            self._confined.end.settimeout(_ANSWER_S)
+        self._is_ending = False
+        return self._confined.end
 
     def close(self) -> None:
-        """End the server."""
+        """End the server and what it forked."""
         if self._confined is not None:
+            with contextlib.suppress(OSError):
+                self._confined.end.shutdown(socket.SHUT_WR)  # it ends its forks, which a kill would not
+                self._confined.process.wait(_ANSWER_S)
             self._confined.kill()
             self._confined = None
 
@@ -63,19 +78,17 @@ class Sandboxes:
     """A fresh sandbox for each program; the next one starts while this one works."""
 
     def __init__(self, role: sandbox.Role, max_tmp_bytes: int) -> None:
-        self._settings = (role, "once", "bubblewrap", max_tmp_bytes)
+        self._start = partial(sandbox.start, role, "once", "bubblewrap", max_tmp_bytes)
         self._spare: sandbox.Confined | None = None
 
     @contextlib.contextmanager
-    def session(self, max_bytes: int) -> Iterator[Channel]:
-        """A channel to a sandbox of its own."""
-        confined = self._spare or sandbox.start(*self._settings)
+    def program(self) -> Iterator[socket.socket]:
+        """A socket to a sandbox of its own."""
+        confined = self._spare or self._start()
         self._spare = None
         try:
-            self._spare = sandbox.start(*self._settings)
-            channel = Channel(confined.end, max_bytes)
-            channel.receive(_READY_S)
-            yield channel
+            self._spare = self._start()
+            yield confined.end
         finally:
             confined.kill()
 
