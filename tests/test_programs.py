@@ -105,6 +105,7 @@ SEEN = [
         "from fractions import *; assert f(2) == Fraction(2, 3)",
     ),
     ("def f(a, *, b=1): return a - b", "assert f(1, b=3) == -2 and f(a=1) == 0"),
+    ("def sum(a, b): return a + b", "assert sum(1, 2) == 3"),
     ("LIMIT = 3\ndef f(x): return x", "assert LIMIT == 3"),
     ("import math\ndef f(x): return x", "assert f(2) == math.sqrt(4)"),
     ("def f(x): return int(x)", "try:\n f('x')\n assert False\nexcept ValueError as e:\n assert 'literal' in str(e)"),
@@ -144,7 +145,11 @@ FAILING = [
     ("def f(x): return x", "import no_such_module\nf(1)", "unverifiable", "ModuleNotFoundError"),
     ("def f(x): return x", "assert f(1 == 1", "unverifiable", "SyntaxError"),
     ("def f(x): return x", "f(lambda: 1)", "unverifiable", "a function cannot be handed to the program"),
-    ("def f(x): return x", "assert 1 == 1", "unverifiable", "no name of the program"),
+    ("def f(x): return x", "assert 1 == 1", "unverifiable", "nothing of the program"),
+    ("def f(x): return x", "try: f(lambda: 1)\nexcept: pass", "unverifiable", "a function cannot be handed"),
+    ("def f(x):\n while True: pass", "try: f(1)\nexcept: pass", "wrong", "time-out"),
+    ("def f(x): return x", "def check(): f(1)", "unverifiable", "nothing of the program"),
+    ("def sum(x): return 3\ndef abs(x): return 0", "assert abs(sum([1])) == 0", "unverifiable", "nothing of the"),
     ("def f(x): return x", "f(1); import os; os._exit(0)", "unverifiable", "lost its own processes"),
 ]  # fmt: skip
 
@@ -240,6 +245,15 @@ def test_results_are_compared_as_json_says():
 
 
 # --- values
+
+
+def test_the_order_of_a_set_is_the_same_in_every_process():
+    reasons = set()
+    for _ in range(3):
+        with ProgramGrader(params("process")) as grader:
+            reasons.add(grader.grade("def f(): raise ValueError(str({'a', 'b', 'c', 'd', 'e', 'g'}))", "f()").reason)
+
+    assert len(reasons) == 1
 
 
 def test_an_endless_iterator_is_cut_and_says_so():
@@ -420,7 +434,14 @@ def human_eval() -> list[tuple[str, str, str, str]]:
 def mbpp_plus() -> list[tuple[str, str, str, str]]:
     with gzip.open(DATA / "mbpp_plus/MbppPlus-v0.1.0.jsonl.gz", "rt") as file:
         rows = [json.loads(line) for line in file]
-    return [(row["task_id"], row["canonical_solution"], row["entry_point"], row["assertion"]) for row in rows]
+    return [
+        (row["task_id"], row["canonical_solution"], row["entry_point"], f"import math\n{row['assertion']}")
+        for row in rows
+    ]
+
+
+# whose canonical solution fails its own assertions, in one process too: they want other divisors summed
+MISTAKEN = {"Mbpp/164", "Mbpp/295"}
 
 
 @needs_data
@@ -434,7 +455,7 @@ def test_every_canonical_solution_is_correct_and_wrong_once_broken(grader: Progr
     }
 
     assert len(right) == count
-    assert {name: outcome for name, outcome in right.items() if outcome.verdict != "correct"} == {}
+    assert {name for name, outcome in right.items() if outcome.verdict != "correct"} == MISTAKEN & right.keys()
     assert {name: outcome for name, outcome in broken.items() if outcome.verdict != "wrong"} == {}
 
 

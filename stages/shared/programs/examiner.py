@@ -17,6 +17,7 @@ from stages.shared.programs.remote import Program, ProgramError, TestsError
 from stages.shared.programs.serving import Link, limit, start
 
 _MAX_REASON = 200
+_UNUSED = "they use nothing of the program"
 
 
 def examine(grader_fd: int, player_fd: int) -> None:
@@ -39,34 +40,36 @@ def examine(grader_fd: int, player_fd: int) -> None:
 
 
 def _passed(program: Program) -> tuple[str, str]:
-    """The verdict where the tests came to their end."""
+    """The verdict where the tests came to their end, perhaps past an exception that they caught."""
+    if program.unfit:
+        return "unverifiable", f"tests: {program.unfit}"
     if program.ended:
         return "wrong", program.ended
     if not program.is_used:
-        return "unverifiable", "the tests use no name of the program"
+        return "unverifiable", f"tests: {_UNUSED}"
     return "correct", ""
 
 
 def _judged(program: Program, error: BaseException) -> tuple[str, str]:
-    """Whose fault an exception is: the program's unless it can only be that of the tests or of this process."""
-    if program.ended:
-        return "wrong", program.ended
+    """Whose fault an exception is: the program's, unless it can only be that of the tests or of this process."""
+    if program.ended or program.unfit:
+        return _passed(program)
     reason = str(error) if isinstance(error, ProgramError) else f"{type(error).__name__}: {error}"
     is_remote = getattr(error, "is_remote", False)
     if isinstance(error, TestsError | ImportError | MemoryError) and not is_remote:
         return "unverifiable", f"tests: {reason}"
     if isinstance(error, SyntaxError) and error.filename == "tests" and not is_remote:
         return "unverifiable", f"tests: {reason}"
+    if not (program.is_used or is_remote or isinstance(error, NameError)):
+        return "unverifiable", f"tests: {_UNUSED}: {reason}"
     return "wrong", reason
 
 
 def _run_tests(program: Program, tests: str) -> None:
     """Run Python tests: the text itself, then its functions test_* and its unittest classes."""
     code = compile(tests, "tests", "exec", dont_inherit=True)
-    asked = {name for name in _names(code) if not name.startswith("__")} - set(dir(builtins))
     scope: dict[str, Any] = {"__name__": "tests"}
-    for name, value in program.names(sorted(asked)).items():
-        scope[name] = value
+    scope |= program.names(_asked(set(_names(code))))
     exec(code, scope)
     for name, value in list(scope.items()):
         if name.startswith("test") and inspect.isfunction(value) and not inspect.signature(value).parameters:
@@ -86,11 +89,20 @@ def _run_unittests(scope: dict[str, Any]) -> None:
 
 
 def _names(code: CodeType) -> Iterator[str]:
-    """Every name that a piece of code or a function inside it looks up."""
+    """Every name that a piece of code or a function in it looks up."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _names(constant)
+
+
+def _asked(names: set[str]) -> list[str]:
+    """The names that the program may give: none of Python's own, or it could bring its own `all`.
+
+    Tests that use a single name, a builtin one, test a program that is called so (Mbpp/126 defines sum).
+    """
+    own = {name for name in names if not name.startswith("__")} - set(dir(builtins))
+    return sorted(own or (names if len(names) == 1 else set()))
 
 
 def main() -> None:

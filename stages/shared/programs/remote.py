@@ -36,7 +36,8 @@ class EndedError(BaseException):
 class Program:
     """The program in its player, which gets a limited time to answer and a limited length to answer with.
 
-    `ended` says why it can answer no more; empty as long as it can. `is_used` is whether any of it was.
+    `ended` says why it can answer no more, `unfit` why the tests cannot ask it; both empty as long as all is
+    well. `is_used` is whether any of it was.
     """
 
     def __init__(self, player_fd: int, wall_s: float, max_bytes: int) -> None:
@@ -44,6 +45,7 @@ class Program:
         self._wall_s = self._left_s = wall_s
         self.is_used = False
         self.ended = ""
+        self.unfit = ""
 
     def wait_until_ready(self) -> None:
         """Let the player start, which the program's time does not include.
@@ -103,7 +105,7 @@ class Program:
     def call(self, handle: int, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Call an object of the program; what it changed in place is changed here too."""
         self.is_used = True
-        reply = self.ask(call=handle, args=encode(args, _handle), kwargs=encode(kwargs, _handle))
+        reply = self.ask(call=handle, args=encode(args, self._handle), kwargs=encode(kwargs, self._handle))
         value = self.decoded(reply["value"])
         for old, new in zip(args, self.decoded(reply.get("args", [])), strict=False):
             _write_back(old, new)
@@ -112,6 +114,12 @@ class Program:
     def decoded(self, value: Any) -> Any:
         """A value of the program as our own."""
         return decode(value, lambda payload: Remote(self, payload))
+
+    def _handle(self, value: Any) -> Any:
+        if isinstance(value, Remote):
+            return list(value.__dict__["_remote"][1:])
+        self.unfit = f"a {type(value).__name__} cannot be handed to the program"
+        raise TestsError(self.unfit)
 
 
 class Remote:
@@ -137,12 +145,6 @@ class Remote:
 
     def __repr__(self) -> str:
         return f"<{self.__dict__['_remote'][2]} of the program>"
-
-
-def _handle(value: Any) -> Any:
-    if isinstance(value, Remote):
-        return list(value.__dict__["_remote"][1:])
-    raise TestsError(f"a {type(value).__name__} cannot be handed to the program")
 
 
 def _raised(error: dict[str, Any]) -> BaseException:

@@ -30,6 +30,9 @@ _SCRIPTS: dict[Role, str] = {
     "examiner": "stages/shared/programs/examiner.py",
 }
 _ROOT = Path(__file__).resolve().parents[3]
+# the order of a set of texts, and so perhaps a verdict, follows the seed; numpy's threads would count as processes
+_ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+_FLAGS = ("-P", "-s", "-S", "-X", "utf8")  # -I but for the environment, which holds nothing else
 _INSIDE = Path("/grader")
 _PACKAGES_INSIDE = Path("/packages")
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from {module} import main; main()"
@@ -67,7 +70,7 @@ def start(role: Role, mode: Mode, isolation: Isolation, max_tmp_bytes: int) -> C
     wrapper = _bubblewrap(role, max_tmp_bytes) if isolation == "bubblewrap" else []
     root = str(_INSIDE if isolation == "bubblewrap" else _ROOT)
     boot = _BOOT.format(module=_SCRIPTS[role].removesuffix(".py").replace("/", "."))
-    python = [_python(), "-I", "-S", "-X", "utf8", "-c", boot, root, mode, _user(role, isolation)]
+    python = [_python(), *_FLAGS, "-c", boot, root, mode, _user(role, isolation)]
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
@@ -75,7 +78,7 @@ def start(role: Role, mode: Mode, isolation: Isolation, max_tmp_bytes: int) -> C
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={"OPENBLAS_NUM_THREADS": "1"},
+            env=_ENVIRONMENT,
             cwd=folder or "/",
             start_new_session=True,
         )
@@ -125,7 +128,7 @@ def bubblewrap_problem() -> str:
         return "no program bwrap"
     try:
         tried = subprocess.run(
-            [*_bubblewrap("player", 2**20), _python(), "-I", "-S", "-c", ""],
+            [*_bubblewrap("player", 2**20), _python(), *_FLAGS, "-c", ""],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -142,7 +145,8 @@ def _bubblewrap(role: Role, max_tmp_bytes: int) -> list[str]:
     size = str(max_tmp_bytes)
     return [
         shutil.which("bwrap") or "bwrap",
-        *("--die-with-parent", "--new-session", "--clearenv", "--setenv", "OPENBLAS_NUM_THREADS", "1"),
+        *("--die-with-parent", "--new-session", "--clearenv"),
+        *(word for name, value in _ENVIRONMENT.items() for word in ("--setenv", name, value)),
         *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
         # as root, no user namespace: root in it would still be root to RLIMIT_NPROC. The process leaves root itself.
         *(("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID") if _is_root() else ("--unshare-user",)),

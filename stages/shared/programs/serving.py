@@ -83,11 +83,12 @@ def _work(work: Callable[..., None], sockets: list[int]) -> None:
 def _serve(work: Callable[..., None], connection: int) -> None:
     """Fork for the sockets that arrive together; end the child and whatever it started when told to."""
     import ctypes
-    import shutil
+    import gc
     import socket
 
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # daemons of a program become our children
     control = socket.socket(fileno=connection)
+    gc.freeze()  # or every fork would copy what a collection touches
     while True:
         wanted, sockets, *_ = socket.recv_fds(control, 16, 2)
         if not sockets:
@@ -95,7 +96,7 @@ def _serve(work: Callable[..., None], connection: int) -> None:
         if wanted == b"numpy":
             with contextlib.suppress(ImportError):
                 __import__("numpy")  # once, here: 0.1 s for every program otherwise
-        os.mkdir("work")
+        os.makedirs("work", exist_ok=True)
         if os.fork() == 0:
             control.close()
             os.setsid()
@@ -105,10 +106,20 @@ def _serve(work: Callable[..., None], connection: int) -> None:
             os.close(end)
         is_over = not control.recv(1)
         _end_children()
-        shutil.rmtree("work", ignore_errors=True)
+        _remove("work")
         if is_over:
             return
         control.send(b".")
+
+
+def _remove(folder: str) -> None:
+    """Remove a folder, empty as most are."""
+    try:
+        os.rmdir(folder)
+    except OSError:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_children() -> None:
