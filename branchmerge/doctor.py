@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from stages.shared.programs.sandbox import bubblewrap_problem
 from stages.shared.store import folder
 
 MIN_PYTHON, MAX_PYTHON = (3, 11), (3, 12)
@@ -45,6 +46,7 @@ def findings() -> list[Finding]:
         Finding("free disk", f"{disk_gib:.1f} GiB", disk_gib >= MIN_DISK_GIB),
         Finding("gpu", _gpu()),
         *_cache(),
+        Finding("isolation", _isolation()),
         Finding("row store", str(folder())),
         *(
             Finding(f"extra {name}", "installed" if importlib.util.find_spec(name) else f"missing: {how}")
@@ -59,6 +61,14 @@ def _gpu() -> str:
     if not torch.cuda.is_available():
         return "none: everything runs on the CPU"
     return ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+
+
+def _isolation() -> str:
+    """What programs can be graded in: the values that verify.isolation may have here."""
+    problem = bubblewrap_problem()
+    return (
+        f"process only, since bubblewrap (apt-get install bubblewrap): {problem}" if problem else "bubblewrap, process"
+    )
 
 
 def _cache() -> list[Finding]:

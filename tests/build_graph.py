@@ -10,8 +10,12 @@ from typing import Any
 # lower floors first; a module imports its own floor and those below it
 FLOORS = (
     {"errors"},
-    {"params", "records", "files"},
-    {"command", "problems", "sql", "chat", "cost", "grading", "training", "statistics", "program_server"}
+    {"params", "records", "files", "values", "channel"},
+    {"serving", "sandbox"},
+    {"remote", "workers"},
+    {"cases", "player", "grader"},
+    {"examiner"},
+    {"command", "problems", "sql", "chat", "cost", "grading", "training", "statistics"}
     | {"engine", "previous", "served", "owner"},
     {"near_duplicates", "replies", "store", "openai", "ray", "transformers", "vllm"},
     {"asking"},

@@ -132,7 +132,7 @@ def test_the_doctor_tells_what_is_missing_and_how_to_get_it(monkeypatch: pytest.
     monkeypatch.setattr(doctor, "MIN_DISK_GIB", 10**9)
     found = {finding.name: finding for finding in doctor.findings()}
 
-    assert {"python", "cores", "memory", "free disk", "gpu", "cache links"} <= found.keys()
+    assert {"python", "cores", "memory", "free disk", "gpu", "cache links", "isolation"} <= found.keys()
     assert found["python"].is_fine
     assert found["free disk"].is_fine is False
     assert found["extra no_such_package"].value == "missing: pip install it"
@@ -149,3 +149,19 @@ def test_a_query_reads_the_rows_of_all_domains(
     assert capfd.readouterr().out.split() == ['"domain","trace_id"', '"code","t-code"', '"math","t-math"']
     with pytest.raises(InputError, match="SQL over counts"):
         app(["query", "select * from traces"], standalone_mode=False)
+
+
+def test_the_doctor_says_which_isolation_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from branchmerge import doctor
+
+    bwrap = tmp_path / "bwrap"
+    bwrap.write_text("#!/bin/sh\nexit 0\n")
+    bwrap.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    allowed = {finding.name: finding.value for finding in doctor.findings()}
+    bwrap.unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    missing = {finding.name: finding.value for finding in doctor.findings()}
+
+    assert allowed["isolation"] == "bubblewrap, process"
+    assert missing["isolation"] == "process only, since bubblewrap (apt-get install bubblewrap): no program bwrap"

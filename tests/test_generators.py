@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.shared.grading import Judge, VerifyParams
+from stages.shared.params import read_params
 from stages.shared.problems import Problem, problems, split_of
 
 GENERATORS = sorted(Path(__file__).resolve().parent.parent.glob("stages/generators/*.py"))
@@ -40,7 +41,7 @@ def test_the_same_seed_gives_the_same_problems_and_another_seed_others(source: P
 
 @CASES
 def test_every_gold_answer_is_judged_correct(source: Path):
-    with Judge(VerifyParams(relative_tolerance=0, program_wall_s=2, program_memory_mib=256)) as judge:
+    with Judge(read_params(VerifyParams, "verify").model_copy(update={"relative_tolerance": 0})) as judge:
         grades = [judge.grade(problem.answer, problem.answer, problem.tests) for problem in drawn(source)]
 
     assert {grade.verdict for grade in grades} == {"correct"}
@@ -57,7 +58,7 @@ def test_every_worked_step_is_true(source: Path):
 def test_a_program_of_another_problem_fails_the_tests():
     source = next(source for source in GENERATORS if source.stem == "functions")
     some = drawn(source)[:100]
-    with Judge(VerifyParams(relative_tolerance=0, program_wall_s=2, program_memory_mib=256)) as judge:
+    with Judge(read_params(VerifyParams, "verify").model_copy(update={"relative_tolerance": 0})) as judge:
         grades = [judge.grade(other.answer, None, problem.tests) for problem, other in itertools.pairwise(some)]
 
     wrong = sum(grade.verdict == "wrong" for grade in grades)

@@ -4,7 +4,15 @@ import pytest
 
 from stages.shared.grading import Judge, VerifyParams, compare, final_answer
 
-PARAMS = VerifyParams(relative_tolerance=1e-3, program_wall_s=1, program_memory_mib=256)
+PARAMS = VerifyParams(
+    relative_tolerance=1e-3,
+    isolation="process",
+    program_wall_s=1,
+    program_memory_mib=256,
+    program_max_processes=8,
+    program_file_mib=1,
+    program_output_mib=16,
+)
 
 COMPARED = [
     # answer, gold, verdict
@@ -55,7 +63,7 @@ PROGRAMS = [
     ("def f(x): return f(x)", "wrong", "RecursionError"),
     ("import sys\nsys.exit(0)", "wrong", "SystemExit"),
     ("import os\nos._exit(0)", "wrong", "ended before its tests"),
-    ("import os\nos.truncate(os.open('.', os.O_TMPFILE | os.O_RDWR), 9)\ndef f(x): return x * x", "wrong", "OSError"),
+    ("open('f', 'w').write('x' * 2**21)\ndef f(x): return x * x", "wrong", "OSError"),
     ("print('passed')\ndef f(x): return 0", "wrong", "AssertionError"),
 ]
 

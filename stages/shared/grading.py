@@ -4,20 +4,15 @@ A prompt with tests is a program's: it is run. Any other is compared with the go
 or as a number with its unit. No gold, no verdict: unverifiable is never wrong.
 """
 
-import json
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
-from stages.shared.params import Params
+from stages.shared.programs.grader import ProgramGrader, ProgramParams
 
-_SERVER = Path("stages/shared/program_server.py")
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 _FENCED = re.compile(r"```(?:python)?\n(.*?)```", re.DOTALL)
 _QUANTITY = re.compile(r"(?P<number>[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)\s*(?P<unit>\D.*)?", re.IGNORECASE)
@@ -25,18 +20,14 @@ _QUANTITY = re.compile(r"(?P<number>[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)\s*(?P<unit
 Verdict = Literal["correct", "wrong", "unverifiable"]
 
 
-class VerifyParams(Params):
+class VerifyParams(ProgramParams):
     """How answers are graded.
 
     Args:
         relative_tolerance: Numbers this close count as equal; 0 for exact.
-        program_wall_s: A program that runs longer is wrong.
-        program_memory_mib: Address space a program may take.
     """
 
     relative_tolerance: float = Field(ge=0, lt=1)
-    program_wall_s: PositiveFloat
-    program_memory_mib: PositiveInt
 
 
 @dataclass(frozen=True)
@@ -49,14 +40,14 @@ class Grade:
 
 
 class Judge:
-    """Grades answers; runs programs in one server process that ends with the block.
+    """Grades answers; the processes that programs run in end with the block.
 
     Use as a context manager.
     """
 
     def __init__(self, params: VerifyParams) -> None:
         self._params = params
-        self._server: subprocess.Popen[str] | None = None
+        self._programs = ProgramGrader(params)
 
     def __enter__(self) -> "Judge":
         return self
@@ -64,10 +55,7 @@ class Judge:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._server is not None:
-            self._server.kill()
-            self._server.communicate()
-            self._server = None
+        self._programs.close()
 
     def grade(self, answer: str | None, gold: str | None, tests: str | None) -> Grade:
         """The verdict on an answer, given the prompt's gold answer and tests (None where it has none)."""
@@ -75,35 +63,13 @@ class Judge:
         if tests is not None:
             if not final:
                 return Grade("wrong", "no answer", "program")
-            problem = self._run(final, tests)
-            return Grade("wrong" if problem else "correct", problem, "program")
+            outcome = self._programs.grade(final, tests)
+            return Grade(outcome.verdict, outcome.reason, "program")
         if gold is None:
             return Grade("unverifiable", "no gold answer", "text")
         if not final:
             return Grade("wrong", "no answer", "text")
         return compare(final, gold, self._params.relative_tolerance)
-
-    def _run(self, program: str, tests: str) -> str:
-        if self._server is None:
-            self._server = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_SERVER.resolve())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                env={},
-            )
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        request = {
-            "program": program,
-            "tests": tests,
-            "wall_s": self._params.program_wall_s,
-            "memory_bytes": self._params.program_memory_mib * 2**20,
-        }
-        self._server.stdin.write(json.dumps(request) + "\n")
-        self._server.stdin.flush()
-        problem: str = json.loads(self._server.stdout.readline())
-        return problem
 
 
 def final_answer(answer: str) -> str:

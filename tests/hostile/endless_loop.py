@@ -1,0 +1,4 @@
+# Tries to hold a core for ever.
+def f(x):
+    while True:
+        pass

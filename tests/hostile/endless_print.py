@@ -1,0 +1,3 @@
+# Tries to fill whatever keeps its output.
+while True:
+    print("passed" * 1000)

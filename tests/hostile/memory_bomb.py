@@ -1,0 +1,4 @@
+# Tries to take the machine's memory.
+kept = []
+while True:
+    kept.append(bytearray(2**24))
