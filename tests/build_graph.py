@@ -11,6 +11,10 @@ from typing import Any
 FLOORS = (
     {"errors"},
     {"params", "records", "files"},
+    {"grade", "notation", "units"},
+    {"text", "answers", "choice", "collection", "mathematics", "quantity"},
+    {"equality", "majority", "workers"},
+    {"task"},
     {"command", "problems", "sql", "chat", "cost", "grading", "training", "statistics", "program_server"}
     | {"engine", "previous", "served", "owner"},
     {"replies", "store", "openai", "ray", "transformers", "vllm"},
