@@ -11,7 +11,7 @@ from typing import Literal
 
 from stages.shared.graders.notation import undelimited
 
-Kind = Literal["()", "[]", "{}", "(]", "[)", "union", "bare"]
+Kind = Literal["()", "[]", "{}", "(]", "[)", "union", "bare", "rows"]
 
 _KINDS: dict[str, Kind] = {"()": "()", "[]": "[]", "{}": "{}", "(]": "(]", "[)": "[)"}
 _OPENING, _CLOSING = "([{", ")]}"
@@ -22,6 +22,7 @@ _MATRIX = re.compile(r"\\begin\{([pbBvV]?matrix|array)\}(?:\{[lcr|]+\})?(.*?)\\e
 _JOINED = re.compile(r"\s*(?:\\cup(?![a-z])|∪)\s*|(?<=[\])])\s+U\s+(?=[\[(])")
 _MEMBER = re.compile(r"^[A-Za-z]\s*(?:\\in(?![a-z])|∈)\s*")
 _WORDED = re.compile(r"\s*,?\s*(?:\\text\{\s*(?:and|or)\s*\}|\b(?:and|or)\b)\s*", re.IGNORECASE)
+_ROWS = re.compile(r"\s*[-+]?[\d.]+(?:\s+[-+]?[\d.]+)+\s*")  # numbers side by side, perhaps in lines
 _PLUS_MINUS = re.compile(r"\\pm(?![a-z])|±|\+/-")
 _RELATIONS = (
     (re.compile(r"\\(?:leq?|leqslant)(?![a-z])|≤|<="), "≤"),
@@ -46,6 +47,9 @@ def parse(text: str, is_mathematics: bool) -> Collection | None:
     Args:
         is_mathematics: Whether "and", "or", ± and inequalities mean what they do there.
     """
+    if _ROWS.fullmatch(text):
+        lines = [line for line in text.splitlines() if line.strip()]
+        return Collection("rows", tuple(lines if len(lines) > 1 else text.split()))
     plain = _bracketed(text)
     if matrix := _matrix(plain):
         return matrix

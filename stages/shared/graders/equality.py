@@ -45,8 +45,13 @@ def compare(answer: str, gold: str, rules: Equality) -> Grade:
             return grade
         if rules.grader == "quantity":
             return Grade("wrong", f"no quantity like {gold}", "quantity")
-    is_equal = _mathematically(answer, gold, rules)
-    return text.grade(answer, gold) if is_equal is None else graded(is_equal, gold, "math")
+    is_mathematics = mathematics.looks_like(gold)
+    is_equal = _same_parts(answer, gold, rules, is_mathematics)
+    if is_equal is None and is_mathematics:
+        is_equal = _same_value(answer, gold, rules)
+    if is_equal is None:
+        return text.grade(answer, gold)
+    return graded(is_equal, gold, "math" if is_mathematics else "text")
 
 
 def _unnamed(answer: str, gold: str) -> tuple[str, str]:
@@ -59,37 +64,29 @@ def _unnamed(answer: str, gold: str) -> tuple[str, str]:
     return answer, gold_named[2] if gold_named and "=" not in answer else gold
 
 
-def _mathematically(answer: str, gold: str, rules: Equality) -> bool | None:
-    """Equal as collections or as expressions; None where the gold is neither."""
-    is_mathematics = mathematics.looks_like(gold)
+def _same_parts(answer: str, gold: str, rules: Equality, is_mathematics: bool) -> bool | None:
+    """Whether two collections are equal; None where neither is one, or only one is and it is of words."""
     given = collection.parse(answer, is_mathematics)
     wanted = collection.parse(gold, is_mathematics)
     if given and wanted:
-        return _parts_equal(given, wanted, rules, is_ordered=not is_mathematics)
-    if given or wanted:
-        one = given or wanted
-        is_set_of_one = one is not None and one.kind == "{}" and len(one.parts) == 1
-        if not is_set_of_one:
-            return None if not is_mathematics else False
-        return (
-            compare(given.parts[0] if given else answer, wanted.parts[0] if wanted else gold, rules).verdict
-            == "correct"
-        )
-    if not is_mathematics or (answer.isalpha() and gold.isalpha()):  # letters of options are words
+        if len(wanted.parts) > _MAX_PARTS:
+            return None
+        return collection.are_equal(given, wanted, lambda one, other: _is_same(one, other, rules), not is_mathematics)
+    if not is_mathematics or not (given or wanted):
+        return None
+    for one in (given, wanted):
+        if one and one.kind == "{}" and len(one.parts) == 1:  # a set of one solution is that solution
+            return _is_same(given.parts[0] if given else answer, wanted.parts[0] if wanted else gold, rules)
+    return False
+
+
+def _is_same(one: str, other: str, rules: Equality) -> bool:
+    return compare(text.unquoted(one), text.unquoted(other), rules).verdict == "correct"
+
+
+def _same_value(answer: str, gold: str, rules: Equality) -> bool | None:
+    if answer.isalpha() and gold.isalpha():  # letters of options are words
         return None
     if not mathematics.looks_like(answer):
         return False
     return mathematics.are_equal(answer, gold, rules.relative_tolerance)
-
-
-def _parts_equal(
-    given: collection.Collection, wanted: collection.Collection, rules: Equality, is_ordered: bool
-) -> bool | None:
-    if len(wanted.parts) > _MAX_PARTS:
-        return None
-    return collection.are_equal(
-        given,
-        wanted,
-        lambda one, other: compare(text.unquoted(one), text.unquoted(other), rules).verdict == "correct",
-        is_ordered,
-    )

@@ -12,7 +12,7 @@ from stages.shared.graders.notation import undelimited
 
 _FUNCTIONS = (
     *("arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "sin", "cos", "tan", "cot", "sec", "csc"),
-    *("log", "ln", "exp", "sqrt", "min", "max", "gcd", "lcm"),
+    *("asin", "acos", "atan", "log", "ln", "exp", "sqrt", "min", "max", "gcd", "lcm"),
 )
 _WORDS = {*_FUNCTIONS, "pi", "infinity", "inf", "infty", "and", "or", "dx", "theta", "alpha", "beta", "frac", "mod"}
 _SHORT_WORDS = frozenset(
@@ -52,6 +52,8 @@ _SIGNS = (
     (re.compile(r"\*\*"), "^"),
     (re.compile(r"[*·⋅×]|\\times(?![a-z])"), r" \\cdot "),
     (re.compile(r"÷"), r" \\div "),
+    (re.compile(r"(?<![\\A-Za-z])a(?=(?:sin|cos|tan)(?![A-Za-z]))"), "arc"),
+    (re.compile(r"(?<![\\A-Za-z])log(?=\()"), "ln"),  # typed as code, where log is the natural one
     (re.compile(r"π|(?<![\\A-Za-z])pi(?![A-Za-z])"), r"\\pi "),
     (re.compile(r"∞|(?<![\\A-Za-z])(?:infinity|infty|inf)(?![A-Za-z])"), r"\\infty "),
     (re.compile(r"^\+\s*(?=\\infty)"), ""),
