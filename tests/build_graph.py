@@ -10,10 +10,10 @@ from typing import Any
 # lower floors first; a module imports its own floor and those below it
 FLOORS = (
     {"errors"},
-    {"params", "records", "files", "values", "channel"},
-    {"serving", "sandbox"},
-    {"remote", "workers"},
-    {"cases", "player", "grader"},
+    {"params", "records", "files", "values", "channel", "grade", "notation", "units"},
+    {"serving", "sandbox", "text", "answers", "choice", "collection", "mathematics", "quantity"},
+    {"remote", "workers", "equality", "majority"},
+    {"cases", "player", "grader", "task"},
     {"examiner"},
     {"command", "problems", "sql", "chat", "cost", "grading", "training", "statistics"}
     | {"engine", "previous", "served", "owner"},

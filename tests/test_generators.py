@@ -7,10 +7,22 @@ from pathlib import Path
 import pytest
 
 from stages.shared.grading import Judge, VerifyParams
-from stages.shared.params import read_params
 from stages.shared.problems import Problem, problems, split_of
 
 GENERATORS = sorted(Path(__file__).resolve().parent.parent.glob("stages/generators/*.py"))
+EXACT = VerifyParams(
+    grader="auto",
+    relative_tolerance=0,
+    unit_may_be_missing=False,
+    wall_s=10,
+    memory_mib=1024,
+    program_wall_s=2,
+    program_memory_mib=256,
+    isolation="process",
+    program_max_processes=8,
+    program_file_mib=1,
+    program_output_mib=16,
+)
 CASES = pytest.mark.parametrize("source", GENERATORS, ids=[source.stem for source in GENERATORS])
 
 
@@ -41,7 +53,7 @@ def test_the_same_seed_gives_the_same_problems_and_another_seed_others(source: P
 
 @CASES
 def test_every_gold_answer_is_judged_correct(source: Path):
-    with Judge(read_params(VerifyParams, "verify").model_copy(update={"relative_tolerance": 0})) as judge:
+    with Judge(EXACT) as judge:
         grades = [judge.grade(problem.answer, problem.answer, problem.tests) for problem in drawn(source)]
 
     assert {grade.verdict for grade in grades} == {"correct"}
@@ -58,7 +70,7 @@ def test_every_worked_step_is_true(source: Path):
 def test_a_program_of_another_problem_fails_the_tests():
     source = next(source for source in GENERATORS if source.stem == "functions")
     some = drawn(source)[:100]
-    with Judge(read_params(VerifyParams, "verify").model_copy(update={"relative_tolerance": 0})) as judge:
+    with Judge(EXACT) as judge:
         grades = [judge.grade(other.answer, None, problem.tests) for problem, other in itertools.pairwise(some)]
 
     wrong = sum(grade.verdict == "wrong" for grade in grades)

@@ -6,13 +6,13 @@ from functools import cache
 from typing import Any
 
 from stages.shared.chat import response
-from stages.shared.grading import Judge, VerifyParams
+from stages.shared.grading import Judge, Question, VerifyParams
 from stages.shared.params import read_params
 
 
 @cache
-def _judge() -> Judge:
-    judge = Judge(read_params(VerifyParams, "verify"))
+def _judge(domain: str) -> Judge:
+    judge = Judge(read_params(VerifyParams, "verify"), domain)
     atexit.register(judge.__exit__, None, None, None)
     return judge
 
@@ -20,7 +20,9 @@ def _judge() -> Judge:
 def process_results(doc: dict[str, Any], results: list[list[str]]) -> dict[str, Any]:
     """Accuracy of the answers to one question; `grades` keeps the verdict on each."""
     (texts,) = results
-    grades = [_judge().grade(response(text).answer, doc["answer"], doc["tests"]) for text in texts]
+    judge = _judge(doc["domain"])
+    questions = (Question(response(text).answer, doc["answer"], doc["tests"], doc["meta"]) for text in texts)
+    grades = list(judge.grade_all(questions))
     correct = [grade.verdict == "correct" for grade in grades]
     return {"accuracy": sum(correct) / len(correct), "grades": json.dumps(correct)}
 
