@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,20 @@ def test_an_endless_iterator_is_cut_and_says_so():
 
 
 # --- hostile programs
+
+
+@pytest.mark.skipif(bool(NO_BUBBLEWRAP), reason=f"no bubblewrap: {NO_BUBBLEWRAP}")
+def test_graders_side_by_side_do_not_share_a_limit_on_processes():
+    """Each leaves threads of one program running while the other starts as many."""
+    threads = "import threading, time\nfor _ in range(6): threading.Thread(target=time.sleep, args=(0.5,)).start()\n"
+    with (
+        ProgramGrader(params("bubblewrap")) as one,
+        ProgramGrader(params("bubblewrap")) as other,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        outcomes = list(pool.map(lambda grader: grader.grade(threads + RIGHT, EXAM), (one, other)))
+
+    assert outcomes == [Outcome("correct", "")] * 2
 
 
 @pytest.fixture
