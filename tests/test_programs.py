@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ SEEN = [
         "from fractions import *; assert f(2) == Fraction(2, 3)",
     ),
     ("def f(a, *, b=1): return a - b", "assert f(1, b=3) == -2 and f(a=1) == 0"),
-    ("def sum(a, b): return a + b", "assert sum(1, 2) == 3"),
+    ("import math\ndef sum(a, b): return a + b", "import math; assert sum(1, 2) == 3"),
     ("LIMIT = 3\ndef f(x): return x", "assert LIMIT == 3"),
     ("import math\ndef f(x): return x", "assert f(2) == math.sqrt(4)"),
     ("def f(x): return int(x)", "try:\n f('x')\n assert False\nexcept ValueError as e:\n assert 'literal' in str(e)"),
@@ -142,6 +143,7 @@ FAILING = [
     ("def f(x): return 'x' * 2**25", "f(1)", "wrong", "output limit"),
     ("import os\ndef f(x): os._exit(0)", "f(1)", "wrong", "ended before its tests"),
     ("def f(x):\n while True: pass", "f(1)", "wrong", "time-out after 1 s"),
+    ("def all(xs): return True", "assert all(f(x) for x in [1])", "wrong", "NameError: name 'f'"),
     ("def f(x): return x", "import no_such_module\nf(1)", "unverifiable", "ModuleNotFoundError"),
     ("def f(x): return x", "assert f(1 == 1", "unverifiable", "SyntaxError"),
     ("def f(x): return x", "f(lambda: 1)", "unverifiable", "a function cannot be handed to the program"),
@@ -267,6 +269,20 @@ def test_an_endless_iterator_is_cut_and_says_so():
 
 
 # --- hostile programs
+
+
+@pytest.mark.skipif(bool(NO_BUBBLEWRAP), reason=f"no bubblewrap: {NO_BUBBLEWRAP}")
+def test_graders_side_by_side_do_not_share_a_limit_on_processes():
+    """Each leaves threads of one program running while the other starts as many."""
+    threads = "import threading, time\nfor _ in range(6): threading.Thread(target=time.sleep, args=(0.5,)).start()\n"
+    with (
+        ProgramGrader(params("bubblewrap")) as one,
+        ProgramGrader(params("bubblewrap")) as other,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        outcomes = list(pool.map(lambda grader: grader.grade(threads + RIGHT, EXAM), (one, other)))
+
+    assert outcomes == [Outcome("correct", "")] * 2
 
 
 @pytest.fixture
@@ -395,8 +411,10 @@ BREAK = """
 def _broken(value):
     if isinstance(value, bool):
         return not value
-    if isinstance(value, (int, float, complex)):
+    if isinstance(value, int):
         return value + 1
+    if isinstance(value, (float, complex)):
+        return value + abs(value) + 1  # some tests have a relative tolerance
     if isinstance(value, str):
         return value + "x"
     if isinstance(value, list):

@@ -6,10 +6,9 @@ the program can reach them. Stdlib only; started by `sandbox`, never imported by
 
 import builtins
 import importlib
-import inspect
 import sys
 from collections.abc import Iterator
-from types import CodeType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from stages.shared.programs import cases
@@ -69,10 +68,10 @@ def _run_tests(program: Program, tests: str) -> None:
     """Run Python tests: the text itself, then its functions test_* and its unittest classes."""
     code = compile(tests, "tests", "exec", dont_inherit=True)
     scope: dict[str, Any] = {"__name__": "tests"}
-    scope |= program.names(_asked(set(_names(code))))
+    scope |= _names_of_the_program(program, set(_names(code)))
     exec(code, scope)
     for name, value in list(scope.items()):
-        if name.startswith("test") and inspect.isfunction(value) and not inspect.signature(value).parameters:
+        if name.startswith("test") and isinstance(value, FunctionType) and not value.__code__.co_argcount:
             value()
     if "unittest" in sys.modules:
         _run_unittests(scope)
@@ -96,15 +95,19 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _asked(names: set[str]) -> list[str]:
-    """The names that the program may give: none of Python's own, or it could bring its own `all`.
+def _names_of_the_program(program: Program, names: set[str]) -> dict[str, Any]:
+    """What the program gives to the tests: none of Python's own names, or it could bring its own `all`.
 
-    Tests that use a single name, a builtin one, test a program that is called so (Mbpp/126 defines sum).
+    If that is nothing but modules and the tests use one builtin, the program is called so (Mbpp/126 defines sum).
     """
-    own = {name for name in names if not name.startswith("__")} - set(dir(builtins))
-    return sorted(own or (names if len(names) == 1 else set()))
+    pythons = names & set(dir(builtins))
+    found = program.names(sorted(name for name in names - pythons if not name.startswith("__")))
+    if len(pythons) != 1 or any(not isinstance(value, ModuleType) for value in found.values()):
+        return found
+    return found | program.names([*pythons])
 
 
 def main() -> None:
     """Examine one program after the other."""
+    compile("", "nothing", "exec")  # see player.py
     start(examine)

@@ -7,6 +7,7 @@ the resource limits, which a player sets itself, are then all that holds.
 
 import contextlib
 import importlib.util
+import itertools
 import os
 import shutil
 import socket
@@ -37,9 +38,10 @@ _INSIDE = Path("/grader")
 _PACKAGES_INSIDE = Path("/packages")
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from {module} import main; main()"
 _START_S = 20  # a sandbox is up in 0.05 s; a busy machine may take its time
-# Of the range that systemd gives to services without an account. Each grader has its own two, since
-# RLIMIT_NPROC counts all processes of a user.
-_FIRST_USER, _USERS = 61184, 4336
+# Of the range that systemd gives to services without an account; a prime apart, so that processes started one
+# after the other seldom share one.
+_FIRST_USER, _USERS, _APART = 61184, 4336, 61
+_NUMBERS = itertools.count()
 
 
 @dataclass
@@ -59,18 +61,21 @@ class Confined:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def start(role: Role, mode: Mode, isolation: Isolation, max_tmp_bytes: int) -> Confined:
+def start(role: Role, mode: Mode, isolation: Isolation, max_tmp_bytes: int, user: int) -> Confined:
     """Start a player or an examiner.
 
     Args:
         mode: `once` for one program over the socket itself; `serve` for a fork a socket that is sent over it.
         max_tmp_bytes: Size of /tmp and of /dev/shm, each; bubblewrap only.
+        user: Whom to become in bubblewrap if we are root; see `new_user`.
     """
     folder = None if isolation == "bubblewrap" else Path(tempfile.mkdtemp(prefix="branchmerge-"))
     wrapper = _bubblewrap(role, max_tmp_bytes) if isolation == "bubblewrap" else []
     root = str(_INSIDE if isolation == "bubblewrap" else _ROOT)
     boot = _BOOT.format(module=_SCRIPTS[role].removesuffix(".py").replace("/", "."))
-    python = [_python(), *_FLAGS, "-c", boot, root, mode, _user(role, isolation)]
+    # without a sandbox Python may be readable to root only, and without root there is nothing to leave
+    leaves_root = str(user) if isolation == "bubblewrap" and _is_root() else ""
+    python = [_python(), *_FLAGS, "-c", boot, root, mode, leaves_root]
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
@@ -83,6 +88,11 @@ def start(role: Role, mode: Mode, isolation: Isolation, max_tmp_bytes: int) -> C
             start_new_session=True,
         )
     return Confined(process, ours, folder)
+
+
+def new_user() -> int:
+    """A user without an account, for one worker: RLIMIT_NPROC counts all processes of a user."""
+    return _FIRST_USER + (os.getpid() * _APART + next(_NUMBERS)) % _USERS
 
 
 @cache
@@ -198,10 +208,3 @@ def _python() -> str:
 
 def _is_root() -> bool:
     return os.geteuid() == 0
-
-
-def _user(role: Role, isolation: Isolation) -> str:
-    """The user to become; none where the sandbox does not need it, or Python may be readable to root only."""
-    if isolation == "process" or not _is_root():
-        return ""
-    return str(_FIRST_USER + (2 * os.getpid() + (role == "examiner")) % _USERS)

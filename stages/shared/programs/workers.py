@@ -25,7 +25,7 @@ class ForkServer:
     """A confined process that forks for each program, and ends what the fork started."""
 
     def __init__(self, role: sandbox.Role, isolation: sandbox.Isolation, max_tmp_bytes: int) -> None:
-        self._start = partial(sandbox.start, role, "serve", isolation, max_tmp_bytes)
+        self._start = partial(sandbox.start, role, "serve", isolation, max_tmp_bytes, sandbox.new_user())
         self._confined: sandbox.Confined | None = None
         self._is_ending = False
 
@@ -78,7 +78,7 @@ class Sandboxes:
     """A fresh sandbox for each program; the next one starts while this one works."""
 
     def __init__(self, role: sandbox.Role, max_tmp_bytes: int) -> None:
-        self._start = partial(sandbox.start, role, "once", "bubblewrap", max_tmp_bytes)
+        self._start = partial(sandbox.start, role, "once", "bubblewrap", max_tmp_bytes, sandbox.new_user())
         self._spare: sandbox.Confined | None = None
 
     @contextlib.contextmanager
