@@ -241,3 +241,10 @@ def test_where_no_answer_is_known_that_of_most_traces_is_taken(
 
     rows = read_rows(Path("data/verdicts/math.parquet"), VERDICT)
     assert [row["verdict"] for row in rows] == verdicts
+
+
+def test_any_number_of_answers_that_need_no_comparison_are_graded_in_a_row():
+    with Judge(PARAMS) as judge:
+        grades = list(judge.grade_all(Question(None, "1", None) for _ in range(1000)))
+
+    assert [grade.reason for grade in grades] == ["no answer"] * 1000

@@ -79,7 +79,8 @@ class Workers:
                 next_place += 1
             if not is_more and not any(worker.place is not None for worker in self._workers):
                 return
-            done |= self._arrived()
+            if not is_more or waiting is not None or len(done) >= _MAX_AHEAD:
+                done |= self._arrived()
 
     def _idle(self) -> "_Worker | None":
         """A worker without a task, once it is there; another is started while there are too few."""
