@@ -143,6 +143,14 @@ def test_time_in_the_queue_does_not_count():
     assert [grade.verdict for grade in grades] == ["correct"] * 20
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("n_workers", [1, 2, 3])
+def test_one_slow_task_holds_up_the_others_only_for_a_while(n_workers: int):
+    naps = [Nap(0.3 if place % 400 == 0 else 0) for place in range(1200)]
+    with Workers(n_workers, wall_s=30, memory_mib=256, grader="nap") as workers:
+        assert len(list(workers.grade_all(sleep, naps))) == 1200
+
+
 def test_a_worker_that_dies_loses_only_its_own_task():
     with Workers(1, wall_s=5, memory_mib=256, grader="nap") as workers:
         before, died, after = workers.grade_all(die_or_sleep, [Nap(0), Nap(-1), Nap(0)])
