@@ -12,20 +12,13 @@ import pytest
 
 from stages.shared.graders.answers import final_answer
 from stages.shared.grading import Judge, Question, VerifyParams
+from stages.shared.params import read_params
 from tests.conftest import ROOT
 
 DATA = ROOT.parent / "shared/data"
 ANSWERS = DATA / "rg_eval_traces/traces.jsonl.gz"
 GSM8K = DATA / "gsm8k/test.jsonl"
-PARAMS = VerifyParams(
-    grader="auto",
-    relative_tolerance=1e-3,
-    unit_may_be_missing=False,
-    wall_s=30,
-    memory_mib=2048,
-    program_wall_s=1,
-    program_memory_mib=256,
-)
+PARAMS = read_params(VerifyParams, "verify", file=ROOT / "params.yaml").model_copy(update={"wall_s": 60.0})
 
 # families without one right answer up to equality of numbers, mathematics, lists and words
 SEVERAL_RIGHT = {

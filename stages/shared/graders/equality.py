@@ -85,8 +85,13 @@ def _is_same(one: str, other: str, rules: Equality) -> bool:
 
 
 def _same_value(answer: str, gold: str, rules: Equality) -> bool | None:
-    if answer.isalpha() and gold.isalpha():  # letters of options are words
+    if _is_word_for(answer, gold) or _is_word_for(gold, answer):
         return None
     if not mathematics.looks_like(answer):
         return False
     return mathematics.are_equal(answer, gold, rules.relative_tolerance)
+
+
+def _is_word_for(one: str, other: str) -> bool:
+    """Letters beside letters or beside a quantity are a word, or an option's letter, and no variable."""
+    return one.isalpha() and (other.isalpha() or quantity.parse(other) is not None)
