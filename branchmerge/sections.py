@@ -76,6 +76,7 @@ def check(file: Path) -> None:
         _known(file, f"mixture.{mixture}.domains", params.domains, domains)
     _known(file, "merge.order", read_params(MergeParams, "merge", file=file).order, domains)
     _known(file, "evaluate.benchmarks", read_value("evaluate.benchmarks", file), domains)
+    _known(file, "verify.graders", read_params(VerifyParams, "verify", file=file).graders, domains)
     made = [
         "models/merged",
         *(f"models/{model}" for model in read_section("base", file)),

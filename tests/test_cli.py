@@ -89,6 +89,7 @@ PLANTED = [
     ("  order:\n    - math\n", "  order:\n    - maths\n", "maths"),
     ("    domains:\n      - math\n", "    domains:\n      - mat\n", "mixture.mixture.domains"),
     ("merged: models/merged", "merged: models/merge", "models/merge"),
+    ("  grader: auto\n", "  grader: auto\n  graders:\n    maths: text\n", "verify.graders"),
     ("  benchmarks:\n    math:\n", "  benchmarks:\n    maths:\n", "evaluate.benchmarks"),
     ("max_position_embeddings", "max_positions", "base.teacher.scratch.architecture.max_positions"),
 ]

@@ -20,6 +20,7 @@ from stages.shared.programs.values import MAX_ITEMS, decode, encode
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared/data"
+pytestmark = pytest.mark.slow  # hundreds of programs, each in processes of its own
 HOSTILE = sorted((ROOT / "tests/hostile").glob("*.py"))
 SECRET = "correct-horse-battery-staple"
 NO_BUBBLEWRAP = sandbox.bubblewrap_problem()
@@ -463,7 +464,6 @@ MISTAKEN = {"Mbpp/164", "Mbpp/295"}
 
 
 @needs_data
-@pytest.mark.slow
 @pytest.mark.parametrize(("data_set", "count"), [(human_eval, 164), (mbpp_plus, 399)])
 def test_every_canonical_solution_is_correct_and_wrong_once_broken(grader: ProgramGrader, data_set: Any, count: int):
     rows = data_set()

@@ -4,7 +4,7 @@ import json
 import re
 
 from stages.shared.graders.grade import Grade, graded
-from stages.shared.graders.text import plain
+from stages.shared.graders.text import plain, spaced
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # "B", "(B)", "B.", "B) 12 m", "option B", "**B**", "\text{B}"; what follows the letter is the second group
@@ -35,8 +35,8 @@ def grade(answer: str, gold: str, options: list[str]) -> Grade:
 
 def _named(text: str, options: list[str]) -> int | None:
     """Index of the one option that a text names by its letter, its text or both."""
-    said = text.replace("*", "").replace("$", "").strip()
-    same = [index for index, option in enumerate(options) if plain(option) == plain(said)]
+    said = _bare(text)
+    same = _places(said, options)
     if len(same) == 1 and len(said) > 1:  # one sign is a letter first: "C" may also be the text of option A
         return same[0]
     match = _NAMED.fullmatch(said)
@@ -45,10 +45,20 @@ def _named(text: str, options: list[str]) -> int | None:
     return index if _agrees(match[2].strip(" }.\n"), index, options) else None
 
 
+def _bare(text: str) -> str:
+    """Without the signs of bold and of mathematics."""
+    return text.replace("*", "").replace("$", "").strip()
+
+
+def _places(said: str, options: list[str]) -> list[int]:
+    """The options that read like a text; with another case only where none has the same: bb is not BB."""
+    bare = [_bare(option) for option in options]
+    exact = [place for place, option in enumerate(bare) if spaced(option) == spaced(said)]
+    return exact or [place for place, option in enumerate(bare) if plain(option) == plain(said)]
+
+
 def _agrees(rest: str, index: int, options: list[str]) -> bool:
     """Whether what follows a letter names no other option."""
-    if plain(rest) == plain(options[index]):
-        return True
-    letters = set(_ANOTHER.findall(rest)) & set(_LETTERS[: len(options)])
-    others = {plain(option) for place, option in enumerate(options) if place != index}
-    return letters <= {_LETTERS[index]} and plain(rest) not in others
+    if same := _places(rest, options):
+        return index in same
+    return set(_ANOTHER.findall(rest)) & set(_LETTERS[: len(options)]) <= {_LETTERS[index]}

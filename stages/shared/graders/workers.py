@@ -62,6 +62,7 @@ class Workers:
         done: dict[int, Grade] = {}
         numbered, waiting, next_place, is_more = enumerate(tasks), None, 0, True
         while True:
+            is_busy = False  # all workers are: only then, or with too much done, is there something to wait for
             while is_more and len(done) < _MAX_AHEAD:
                 if waiting is None and (waiting := next(numbered, None)) is None:
                     is_more = False
@@ -72,6 +73,7 @@ class Workers:
                 elif (worker := self._idle()) is not None:
                     worker.send(place, work, task, self._wall_s)
                 else:
+                    is_busy = True
                     break
                 waiting = None
             while next_place in done:
@@ -79,7 +81,7 @@ class Workers:
                 next_place += 1
             if not is_more and not any(worker.place is not None for worker in self._workers):
                 return
-            if not is_more or waiting is not None or len(done) >= _MAX_AHEAD:
+            if not is_more or is_busy or len(done) >= _MAX_AHEAD:
                 done |= self._arrived()
 
     def _idle(self) -> "_Worker | None":
