@@ -43,10 +43,35 @@ def closure(file: Path, root: Path) -> set[str]:
         found.add(name)
         path = root / name
         for python in sorted(path.rglob("*.py")) if path.is_dir() else [path] * (path.suffix == ".py"):
-            tree = _tree(python.read_text())
-            queue += [module for module in imports(tree) if (root / module).is_file()]
-            queue += [named for named in _named_files(tree) if (root / named).exists()]
+            text = python.read_text()
+            queue += [module for module in _imports(text) if (root / module).is_file()]
+            queue += [named for named in _named_files(text) if (root / named).exists()]
     return {name for name in found if not any(parent.as_posix() in found for parent in Path(name).parents)}
+
+
+@cache
+def _imports(text: str) -> list[str]:
+    return list(imports(_tree(text)))
+
+
+@cache
+def _named_files(text: str) -> list[str]:
+    """Texts that begin as a path in stages/ does."""
+    return [
+        node.value
+        for node in ast.walk(_tree(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("stages/")
+    ]
+
+
+@cache
+def _params_read(text: str) -> set[str]:
+    paths: set[str] = set()
+    for call in ast.walk(_tree(text)):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+            arguments = {"read_params": call.args[1:], "read_value": call.args}.get(call.func.id, [])
+            paths |= {_pattern(argument) for argument in arguments if not isinstance(argument, ast.Starred)}
+    return paths
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -62,22 +87,13 @@ def imports(tree: ast.AST) -> Iterator[str]:
             )
 
 
-def _named_files(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("stages/"):
-            yield node.value
-
-
 def params_read(file: Path, root: Path) -> set[str]:
     """Dotted paths of params.yaml that a stage and what it depends on read; `*` where a name is filled in."""
     paths: set[str] = set()
     for name in closure(file, root):
         path = root / name
         for python in sorted(path.rglob("*.py")) if path.is_dir() else [path] * (path.suffix == ".py"):
-            for call in ast.walk(_tree(python.read_text())):
-                if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
-                    arguments = {"read_params": call.args[1:], "read_value": call.args}.get(call.func.id, [])
-                    paths |= {_pattern(argument) for argument in arguments if not isinstance(argument, ast.Starred)}
+            paths |= _params_read(python.read_text())
     return paths
 
 
@@ -99,7 +115,7 @@ def upward_imports(root: Path) -> list[str]:
     wrong = []
     for file in sorted((root / "stages").rglob("*.py")):
         name = file.relative_to(root).as_posix()
-        for imported in imports(_tree(file.read_text())):
+        for imported in _imports(file.read_text()):
             if not (root / imported).is_file():
                 continue
             is_shared = imported.startswith("stages/shared/")

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from filelock import FileLock
 
 from stages.base import Architecture
 from stages.shared.files import folder_hash
+from stages.shared.programs.grader import ProgramGrader
+from tests import programs
 from tests.nano import build
 
 TINY = Architecture(
@@ -41,6 +44,13 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
             hashes = {name: folder_hash(folder / name) for name in HASHED}
             (folder / NANO_HASHES).write_text(json.dumps(hashes))
     return folder
+
+
+@pytest.fixture(params=programs.ISOLATIONS, scope="module")
+def grader(request: pytest.FixtureRequest) -> Iterator[ProgramGrader]:
+    """A grader of programs under each isolation."""
+    with ProgramGrader(programs.params(request.param)) as grader:
+        yield grader
 
 
 @pytest.fixture

@@ -137,6 +137,7 @@ def test_a_hang_is_unverifiable_and_the_worker_replaced():
     assert after.verdict == "wrong"
 
 
+@pytest.mark.slow
 def test_time_in_the_queue_does_not_count():
     with Workers(1, wall_s=0.5, memory_mib=256, grader="nap") as workers:
         grades = list(workers.grade_all(sleep, [Nap(0.2)] * 20))
@@ -178,6 +179,7 @@ def test_a_task_that_takes_too_much_memory_is_unverifiable():
     assert after.verdict == "correct"
 
 
+@pytest.mark.slow
 def test_a_worker_whose_parent_is_busy_is_ended_by_its_processor_limit():
     with Workers(1, wall_s=0.5, memory_mib=256, grader="nap") as workers:
         grades = workers.grade_all(burn_or_sleep, slowly([Nap(-1), Nap(0)]))

@@ -176,6 +176,7 @@ class TestNothingIsAskedTwice:
 
         assert row.trace_id == "c118a440fee320c2e60e"
 
+    @pytest.mark.slow
     def test_after_a_kill_only_what_was_under_way_is_asked_again(self, servers: dict, project: Project):
         project.server = servers["slow"]
         project.params["traces"]["openai"] |= {"url": project.server.url, "concurrency": 16}
@@ -198,6 +199,7 @@ class TestNothingIsAskedTwice:
         assert project.server.counts()["calls"] <= 1000 + 16
         assert project.server.counts()["most_calls_a_row"] <= 2
 
+    @pytest.mark.slow
     def test_parallel_experiments_ask_each_row_once(self, servers: dict, project: Project):
         project.server = servers["slow"]
         project.params["traces"]["openai"]["url"] = project.server.url
@@ -359,6 +361,7 @@ class TestBudget:
         cost = json.loads(Path("reports/cost/traces-sums.json").read_text())
         assert (cost["rows"], cost["asked"], cost["tokens"]) == (3, 3, 60)
 
+    @pytest.mark.slow
     def test_processes_side_by_side_keep_it_together(self, servers: dict, project: Project):
         project.server = servers["slow"]
         project.params["traces"] |= {"max_tokens_total": 4000}

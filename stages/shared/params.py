@@ -5,6 +5,7 @@ types and numbers out of range are refused with their path, their line and what 
 """
 
 import difflib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,7 +67,6 @@ def read_params(section: type[Section], *paths: str, file: Path = PARAMS) -> Sec
 
 
 def _tree(file: Path) -> Any:
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError
 
     if not file.is_file():
@@ -77,12 +77,20 @@ def _tree(file: Path) -> Any:
             do="run in the project's folder, or copy a profile: branchmerge profile use toy",
         )
     try:
-        return YAML().load(file)  # YAML 1.2: 1e-5 is a number, which PyYAML reads as text
+        return _parsed(file.read_text())
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(
             where=f"{file}:{line}", expected="YAML", got=str(error.problem), do="correct this line"
         ) from None
+
+
+@lru_cache(maxsize=2)
+def _parsed(text: str) -> Any:
+    """A YAML text with its lines; kept, since a check reads the same file once a section. Not to be changed."""
+    from ruamel.yaml import YAML
+
+    return YAML().load(text)  # YAML 1.2: 1e-5 is a number, which PyYAML reads as text
 
 
 def _mapping(tree: Any, path: str, file: Path) -> Any:
