@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.result import print_result, seconds
-from bench.traces_like_openr1 import RULES, write_domain
+from bench.traces_like_openr1 import BENCHMARKS, RULES, write_domain
 
 PROMPTS = int(os.environ.get("PROMPTS", "225000"))
 _OURS = """
@@ -48,7 +48,7 @@ def _write_params(domains: list[str]) -> None:
     sections = {
         "run": {"seed": 0, "threads": 2},
         "curate": RULES,
-        "domains": {name: {"curate": {}} for name in domains},
+        "domains": {name: {"curate": {}} for name in (*domains, *BENCHMARKS)},
     }
     Path("params.yaml").write_text(json.dumps(sections))
 

@@ -1,7 +1,7 @@
 """The rules of bench/curate as scripts over `datasets` write them: one filter after another, row by row in Python.
 
-Decontamination is that of open-r1's scripts/decontaminate.py: texts normalised, 8-grams of the benchmark in a
-dictionary, each prompt's 8-grams looked up.
+Decontamination is that of open-r1's scripts/decontaminate.py: texts normalised, 8-grams of each benchmark in a
+dictionary; then for one benchmark after another a map that looks up each row's 8-grams and adds a column, and a filter.
 """
 
 import re
@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from typing import Any
 
-from bench.traces_like_openr1 import RULES
+from bench.traces_like_openr1 import BENCHMARKS, RULES
 
 _PROCESSES = 2
 _THOUGHT = re.compile(r"\s*(<think>)?(.*?)</think>(.*)", re.DOTALL)
@@ -24,15 +24,7 @@ def main(domain: str) -> None:
         name: Dataset.from_parquet(f"data/{name}/{domain}.parquet")
         for name in ("prompts", "traces", "verdicts", "counts")
     }
-    benchmark = Dataset.from_parquet(f"data/benchmarks/{domain}.parquet")["question"]
-    lookup: dict[str, set[int]] = defaultdict(set)
-    for number, question in enumerate(benchmark):
-        for gram in _grams(_normal(question), RULES["contamination_words"]):
-            lookup[gram].add(number)
     questions = dict(zip(read["prompts"]["prompt_id"], read["prompts"]["question"], strict=True))
-
-    def find_contaminated(row: Any) -> Any:
-        return {"is_hit": any(gram in lookup for gram in _grams(_normal(questions[row["prompt_id"]]), 8))}
 
     verdicts = dict(zip(read["verdicts"]["trace_id"], read["verdicts"]["verdict"], strict=True))
     n_tokens = dict(zip(read["counts"]["trace_id"], read["counts"]["n_tokens"], strict=True))
@@ -42,8 +34,7 @@ def main(domain: str) -> None:
         judged[prompt_id] += verdicts[trace_id] != "unverifiable"
 
     n_traces = len(read["traces"])
-    traces = read["traces"].map(find_contaminated, num_proc=_PROCESSES)
-    traces = traces.filter(lambda row: not row["is_hit"], num_proc=_PROCESSES).remove_columns("is_hit")
+    traces = _decontaminated(read["traces"], questions)
     for rule in (
         lambda row: row["finish_reason"] == "stop",
         lambda row: verdicts[row["trace_id"]] == "correct",
@@ -79,6 +70,28 @@ def main(domain: str) -> None:
     )
     kept.to_parquet(f"{domain}.parquet")
     print(f"{n_traces} traces in, {len(kept)} kept")
+
+
+def _decontaminated(traces: Any, questions: dict[str, str]) -> Any:
+    from datasets import Dataset
+
+    columns = []
+    for name in BENCHMARKS:
+        lookup: dict[str, set[int]] = defaultdict(set)
+        for number, question in enumerate(Dataset.from_parquet(f"data/benchmarks/{name}.parquet")["question"]):
+            for gram in _grams(_normal(question), RULES["contamination_words"]):
+                lookup[gram].add(number)
+
+        def find_contaminated(row: Any, name: str = name, lookup: dict[str, set[int]] = lookup) -> Any:
+            grams = _grams(_normal(questions[row["prompt_id"]]), RULES["contamination_words"])
+            row[f"contaminated_{name}"] = any(gram in lookup for gram in grams)
+            return row
+
+        traces = traces.map(find_contaminated, num_proc=_PROCESSES)
+        columns.append(f"contaminated_{name}")
+    for column in columns:
+        traces = traces.filter(lambda row, column=column: not row[column], num_proc=_PROCESSES)
+    return traces.remove_columns(columns)
 
 
 def _normal(text: str) -> str:

@@ -1,5 +1,6 @@
 """Generated prompts and traces of the size and shape of OpenR1-Math-220k, with something for every rule."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +23,28 @@ RULES = {
     "near_duplicate_similarity": None,  # bench/near_duplicates measures it; open-r1 has none
     "max_traces_per_prompt": 1,
 }
+# questions in those that open-r1 decontaminates against
+BENCHMARKS = {"aime_2024": 30, "aime_2025": 30, "math_500": 500, "gpqa": 198, "lcb": 268}
 _TRACES_IN_GROUP = 4096
-_SENTENCES_IN_TRACE = 190  # some 18 kB
 _LETTERS = np.array(list("etaoinshrdlucmfwypvbgk"))
 
 
-def write_domain(domain: str, n_prompts: int) -> None:
-    """Write prompts, benchmarks, traces, verdicts and counts of one domain, two traces a prompt."""
+def write_domain(domain: str, n_prompts: int, sentences_in_trace: int = 190) -> None:
+    """Write prompts, benchmarks, traces, verdicts and counts of one domain, two traces a prompt, each of some 18 kB."""
     rng = np.random.default_rng(0)
     words = make_words(rng, 20_000)
     sentences = pa.array([make_sentence(rng, words, 15) for _ in range(50_000)])
-    benchmark = [make_sentence(rng, words, 40) for _ in range(500)]
+    benchmarks = {name: [make_sentence(rng, words, 40) for _ in range(size)] for name, size in BENCHMARKS.items()}
+    items = list(chain.from_iterable(benchmarks.values()))
     questions = [make_sentence(rng, words, 45) for _ in range(n_prompts)]
     for number in range(0, n_prompts, 200):  # one in 200 holds a benchmark's question
-        questions[number] = f"Task {number}. {benchmark[number % 500]} Show your work."
+        questions[number] = f"Task {number}. {items[number % len(items)]} Show your work."
     prompts = [_prompt(domain, question) for question in questions]
     write_rows(Path(f"data/prompts/{domain}.parquet"), PROMPT, prompts)
-    write_rows(Path(f"data/benchmarks/{domain}.parquet"), PROMPT, [_prompt("b", question) for question in benchmark])
-    _write_traces(rng, domain, sentences, np.repeat([prompt["prompt_id"] for prompt in prompts], 2))
+    for name, questions in (benchmarks | {domain: []}).items():
+        write_rows(Path(f"data/benchmarks/{name}.parquet"), PROMPT, [_prompt(name, question) for question in questions])
+    n_sentences = rng.integers(sentences_in_trace // 4, sentences_in_trace * 7 // 4, 2 * n_prompts)
+    _write_traces(rng, domain, sentences, np.repeat([prompt["prompt_id"] for prompt in prompts], 2), n_sentences)
 
 
 def make_words(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -56,11 +61,12 @@ def _prompt(domain: str, question: str) -> dict[str, Any]:
     return fields | {"prompt_id": content_id(domain, question), "question": question}
 
 
-def _write_traces(rng: np.random.Generator, domain: str, sentences: pa.Array, prompt_ids: np.ndarray) -> None:
+def _write_traces(
+    rng: np.random.Generator, domain: str, sentences: pa.Array, prompt_ids: np.ndarray, n_sentences: np.ndarray
+) -> None:
     count = len(prompt_ids)
     trace_ids = np.sort([content_id(domain, number) for number in range(count)])
     prompt_ids = rng.permutation(prompt_ids)
-    n_sentences = rng.integers(_SENTENCES_IN_TRACE // 4, _SENTENCES_IN_TRACE * 7 // 4, count)
     verdicts = rng.choice(["correct", "wrong", "unverifiable"], count, p=[0.7, 0.25, 0.05])
     write = {"reason": pa.repeat("", count), "grader": pa.repeat("math", count)}
     table = pa.table({"trace_id": trace_ids, "verdict": verdicts} | write)

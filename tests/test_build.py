@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages.shared.files import read_rows
+from stages.shared.files import folder_hash, read_rows
 from stages.shared.records import PROMPT, REJECTED, SCORE, SFT, TRACE, VERDICT
+from tests.conftest import NANO_HASHES
 from tests.nano import build
 
 pytestmark = pytest.mark.slow
@@ -260,17 +261,18 @@ def quota(params: Any) -> None:
 
 
 def test_another_profile_and_back_is_a_checkout(nano: Path):
-    """A smaller build of two domains, then the first again: no command runs, and nothing of the other is left."""
+    """Another merge, of two domains; then the first build again: no command runs, nothing of the other is left."""
     with restored(nano, "dvc.lock"):
         build.change(nano, without_science)
         shutil.copyfile(nano / "params.yaml", nano / "profiles/pair.yaml")
         removed = build.run(nano, "branchmerge", "profile", "use", "pair").stdout
         assert "removed models/branches/science" in removed
-        build.run(nano, "dvc", "repro")
+        build.run(nano, "dvc", "repro", "merge")
         build.run(nano, "branchmerge", "profile", "use", "nano")
         said = build.run(nano, "dvc", "repro").stdout
 
     assert "Running stage" not in said
+    assert json.loads((nano / NANO_HASHES).read_text())["models/merged"] == folder_hash(nano / "models/merged")
     assert (nano / "models/branches/science/model.safetensors").is_file()
 
 

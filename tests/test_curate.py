@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from bench.traces_like_openr1 import BENCHMARKS, write_domain
 from bench.traces_like_openr1 import RULES as ALL_RULES
-from bench.traces_like_openr1 import write_domain
 from stages.curate import AUDITS, CHOICES, FUNNEL, RULES, CurateParams, audit, main, select
 from stages.shared.errors import StageError
 from stages.shared.files import folder_hash
@@ -274,8 +274,11 @@ def test_the_bytes_are_the_same_with_any_number_of_threads(
 ):
     monkeypatch.chdir(tmp_path)
     Path("stages").symlink_to(project / "stages")
-    write_domain("d", 3000)
-    sections = {"curate": ALL_RULES | {"near_duplicate_similarity": 0.7}, "domains": {"d": {"curate": {}}}}
+    write_domain("d", 3000, sentences_in_trace=20)  # two row groups, so that threads share them
+    sections = {
+        "curate": ALL_RULES | {"near_duplicate_similarity": 0.7},
+        "domains": {name: {"curate": {}} for name in ("d", *BENCHMARKS)},
+    }
     hashes = set()
     for threads in (1, 2, 3, 8):
         Path("params.yaml").write_text(json.dumps({"run": {"seed": 0, "threads": threads}} | sections))
