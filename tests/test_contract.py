@@ -184,10 +184,10 @@ class TestFolder:
 
         from stages.merge import MergeParams, _check_contracts
 
+        tokenizer = tiny_tokenizer()
         monkeypatch.chdir(tmp_path)
         for name in ("student", "branches/math", "branches/code"):
             shutil.copytree(model, tmp_path / "models" / name)
-        tokenizer = tiny_tokenizer()
         tokenizer.chat_template = (TEMPLATES / "qwen3.jinja").read_text()
         tokenizer.save_pretrained("models/branches/code")
         contract.write_contract(Path("models/branches/code"), tokenizer)

@@ -67,7 +67,7 @@ class PackedRows:
         }
 
 
-def check_apart(model: Any, collate: Any, vocabulary: int) -> None:
+def check_apart(model: Any, collate: Any) -> None:
     """Refuse a model in which a packed row sees the one before it.
 
     Two rows are packed; another first row must leave the logits of the second as they are.
@@ -87,7 +87,7 @@ def check_apart(model: Any, collate: Any, vocabulary: int) -> None:
     was_training = model.training
     model.eval()
     for first in (list(range(_PROBE_TOKENS)), list(reversed(range(_PROBE_TOKENS, 2 * _PROBE_TOKENS)))):
-        ids = [id_ % vocabulary for id_ in first + second]
+        ids = first + second
         batch = collate([{"input_ids": ids, "labels": ids, "seq_lengths": [_PROBE_TOKENS, _PROBE_TOKENS]}])
         inputs = {key: value.to(device) if hasattr(value, "to") else value for key, value in batch.items()}
         with torch.no_grad():
@@ -96,7 +96,7 @@ def check_apart(model: Any, collate: Any, vocabulary: int) -> None:
     own, leak = (logits[0] - logits[1]).abs().float().split(_PROBE_TOKENS)
     if not leak.max() <= _MAX_LEAK * own.max():
         raise StageError(
-            where=f"packing with attention {model.config._attn_implementation}",
+            where=f"packing with attention {getattr(model, 'module', model).config._attn_implementation}",
             expected="rows that do not see each other",
             got=f"a row whose logits change by {float(leak.max()):.2g} with the row before it",
             do="set packing: false, or another attention",

@@ -35,7 +35,7 @@ def make_trainer(
     # FlashAttention takes rows end to end, packed or not; other kernels want a batch
     is_flat = model.config._attn_implementation == "flash_attention_2"
     live = Live(str(metrics), report=None, save_dvc_exp=False, dvcyaml=None)
-    return _trainer_class(model.config.vocab_size if params.packing else None)(
+    return _trainer_class(are_neighbours=params.packing or is_flat)(
         model=model,
         processing_class=tokenizer,
         args=_arguments(params, run_params, scratch, name, is_flat, bool(examples.held_out)),
@@ -90,22 +90,18 @@ def _arguments(
     )
 
 
-def _trainer_class(packed_vocabulary: int | None) -> Any:
-    """SFTTrainer that counts its rows, and keeps packed ones apart.
-
-    Args:
-        packed_vocabulary: Token ids of the model where rows are packed; None where they are not.
-    """
+def _trainer_class(are_neighbours: bool) -> Any:
+    """SFTTrainer that counts its rows, and refuses to train where several in one sequence see each other."""
     import torch
     from trl import SFTTrainer
 
     class Trainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped
         rows_seen = 0
-        is_checked = packed_vocabulary is None
+        is_checked = not are_neighbours
 
         def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
             if not self.is_checked:
-                check_apart(model, self.data_collator, packed_vocabulary or 0)
+                check_apart(model, self.data_collator)
                 self.is_checked = True
             rows = torch.tensor(_rows(inputs), device=self.args.device)
             self.rows_seen += int(self.accelerator.gather(rows).sum())
