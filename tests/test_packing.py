@@ -131,3 +131,23 @@ def test_unpacked_rows_are_not_touched_by_packings_collator(tokenizer, tmp_path:
     batch = next(iter(trainer.get_train_dataloader()))
 
     assert set(batch) == {"input_ids", "labels", "attention_mask"}
+
+
+def test_trls_own_collator_keeps_rows_apart_as_flash_attention_needs_it(tokenizer):
+    """End to end with position ids and bounds; here by SDPA, since there is no GPU."""
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    from stages.shared.training.packing import check_apart
+
+    model = tiny_model(tokenizer).train()
+    check_apart(model, DataCollatorForLanguageModeling(pad_token_id=0, padding_free=True))
+
+    assert model.training
+    with pytest.raises(StageError, match="rows that do not see each other"):
+        check_apart(model, lambda rows: {"input_ids": rows_as_one(rows)})
+
+
+def rows_as_one(rows: list[dict]):
+    import torch
+
+    return torch.tensor([row["input_ids"] for row in rows])

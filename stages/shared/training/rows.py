@@ -1,6 +1,7 @@
 """SFT sets as token rows: none longer than allowed, some held out, and nothing lost uncounted."""
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from stages.shared.files import content_id, iterate_rows
 from stages.shared.records import SFT
 from stages.shared.training.hyperparameters import TrainingParams
 
-TokenRow = dict[str, list[int]]
+TokenRow = Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Examples:
         n_overlong: Rows that were dropped for their length.
     """
 
-    training: list[TokenRow]
-    held_out: dict[str, list[TokenRow]] = field(default_factory=dict)
+    training: Sequence[TokenRow]
+    held_out: Mapping[str, Sequence[TokenRow]] = field(default_factory=dict)
     n_overlong: int = 0
 
 
@@ -36,26 +37,30 @@ def sft_examples(tokenizer: Any, datasets: list[Path], params: TrainingParams, s
         InputError: An SFT set that cannot be read, or an answer that does not fit the chat template.
         StageError: A row above max_length where such rows fail; nothing left to train on.
     """
-    rows = [row for dataset in datasets for row in iterate_rows(dataset, SFT)]
-    tokens = [training_row(tokenizer, row["messages"]) for row in rows]
-    fitting = _fitting(tokens, params)
-    held_out = _held_out([rows[index]["trace_id"] for index in fitting], params.held_out_rows, seed)
-    examples = Examples([], {}, len(rows) - len(fitting))
-    for index in fitting:
-        row = rows[index]
-        chosen = row["trace_id"] in held_out
-        (examples.held_out.setdefault(row["source"], []) if chosen else examples.training).append(tokens[index])
-    if not examples.training:
+    rows = [
+        (row["trace_id"], row["source"], _compact(training_row(tokenizer, row["messages"])))
+        for dataset in datasets
+        for row in iterate_rows(dataset, SFT)
+    ]
+    if params.overlong == "fail":
+        check_lengths([tokens for *_, tokens in rows], params)
+    fitting = [(*names, tokens) for *names, tokens in rows if len(tokens["input_ids"]) <= params.max_length]
+    chosen = _held_out([trace_id for trace_id, *_ in fitting], params.held_out_rows, seed)
+    training: list[TokenRow] = []
+    held_out: dict[str, list[TokenRow]] = {}
+    for trace_id, source, tokens in fitting:
+        (held_out.setdefault(source, []) if trace_id in chosen else training).append(tokens)
+    if not training:
         raise StageError(
             where="training rows",
             expected="rows to learn from",
-            got=f"{len(rows)} rows, of them {len(held_out)} held out and {examples.n_overlong} above max_length",
+            got=f"{len(rows)} rows, of them {len(chosen)} held out and {len(rows) - len(fitting)} above max_length",
             do="raise max_length, or lower held_out_rows",
         )
-    return examples
+    return Examples(training, held_out, len(rows) - len(fitting))
 
 
-def check_lengths(rows: list[TokenRow], params: TrainingParams) -> None:
+def check_lengths(rows: Sequence[TokenRow], params: TrainingParams) -> None:
     """Refuse an empty set, and rows that training would have to cut."""
     longest = max((len(row["input_ids"]) for row in rows), default=0)
     if not 0 < longest <= params.max_length:
@@ -68,11 +73,9 @@ def check_lengths(rows: list[TokenRow], params: TrainingParams) -> None:
         )
 
 
-def _fitting(tokens: list[TokenRow], params: TrainingParams) -> list[int]:
-    """Indices of the rows that are not too long; with `overlong: fail` such rows are an error."""
-    if params.overlong == "fail":
-        check_lengths(tokens, params)
-    return [index for index, row in enumerate(tokens) if len(row["input_ids"]) <= params.max_length]
+def _compact(row: dict[str, list[int]]) -> TokenRow:
+    """A row as machine numbers: as Python's, a few hundred million tokens take tens of gigabytes in each process."""
+    return {column: array("i", values) for column, values in row.items()}
 
 
 def _held_out(trace_ids: Iterable[str], count: int, seed: int) -> set[str]:
@@ -80,7 +83,7 @@ def _held_out(trace_ids: Iterable[str], count: int, seed: int) -> set[str]:
     return set(sorted(trace_ids, key=lambda trace_id: content_id(seed, "held out", trace_id))[:count])
 
 
-def as_dataset(rows: list[TokenRow]) -> Any:
+def as_dataset(rows: Sequence[TokenRow]) -> Any:
     """Token rows as a `datasets.Dataset` of input_ids and labels; what carries no loss has the label -100."""
     import numpy as np
     import pyarrow as pa
