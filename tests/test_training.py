@@ -234,16 +234,19 @@ def test_the_loss_on_held_out_rows_is_told_before_and_after_by_source(tokenizer,
 
 
 @pytest.mark.slow
-def test_adapters_are_merged_into_an_ordinary_model(tokenizer, tmp_path: Path):
+@pytest.mark.parametrize("changes", [{}, {"dtype": "bfloat16", "gradient_checkpointing": True, "packing": True}])
+def test_adapters_are_merged_into_an_ordinary_model(tokenizer, tmp_path: Path, changes: dict):
     import torch
     from transformers import AutoModelForCausalLM
 
     model, start = tiny_model(tokenizer), tiny_model(tokenizer)
-    params = other(lora={"rank": 4, "alpha": 8, "target_modules": ["q_proj", "down_proj"]})
+    params = other(lora={"rank": 4, "alpha": 8, "target_modules": ["q_proj", "down_proj"]}, **changes)
     train(model, tokenizer, tmp_path / "metrics", params)
     model.save_pretrained(tmp_path / "model")
-    start.save_pretrained(tmp_path / "start")
-    loaded, info = AutoModelForCausalLM.from_pretrained(tmp_path / "model", output_loading_info=True)
+    start.to(getattr(torch, params.dtype)).save_pretrained(tmp_path / "start")
+    loaded, info = AutoModelForCausalLM.from_pretrained(
+        tmp_path / "model", dtype=getattr(torch, params.dtype), output_loading_info=True
+    )
 
     assert not any(info[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     configs = [json.loads((tmp_path / name / "config.json").read_text()) for name in ("model", "start")]

@@ -23,10 +23,11 @@ def pack(rows: Any, max_length: int) -> Any:
     Raises:
         StageError: TRL lost tokens, as it does with rows above max_length, which it cuts.
     """
+    import pyarrow.compute as pc
     from trl import pack_dataset
 
     packed = pack_dataset(rows, max_length, "bfd")
-    before, after = (sum(map(len, data["input_ids"])) for data in (rows, packed))
+    before, after = (pc.sum(pc.list_value_length(data.data["input_ids"])).as_py() for data in (rows, packed))
     if before != after:
         raise StageError(
             where="packing",

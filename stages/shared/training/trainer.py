@@ -34,6 +34,7 @@ def make_trainer(
     rows = as_dataset(examples.training)
     # FlashAttention takes rows end to end, packed or not; other kernels want a batch
     is_flat = model.config._attn_implementation == "flash_attention_2"
+    pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
     live = Live(str(metrics), report=None, save_dvc_exp=False, dvcyaml=None)
     return _trainer_class(are_neighbours=params.packing or is_flat)(
         model=model,
@@ -41,7 +42,7 @@ def make_trainer(
         args=_arguments(params, run_params, scratch, name, is_flat, bool(examples.held_out)),
         train_dataset=pack(rows, params.max_length) if params.packing else rows,
         eval_dataset={source: as_dataset(held_out) for source, held_out in sorted(examples.held_out.items())} or None,
-        data_collator=PackedRows(tokenizer.pad_token_id) if params.packing and not is_flat else None,
+        data_collator=PackedRows(pad_id) if params.packing and not is_flat else None,
         peft_config=adapters(model, params.lora),
         callbacks=[_metrics(live, examples), DVCLiveCallback(live=live)],
     )
