@@ -1,25 +1,29 @@
 """Our training function against a bare TRL script with the same settings, and packed against padded rows.
 
-Both on the toy's rows and student. The bare script is given the token rows ready made, as ours is.
+All on the toy's student. Rows are the toy's, of 37 to 110 tokens, and for packing also conversations of
+the toy's problems whose lengths have a long tail, as those of reasoning traces have. A packed step sees
+about as many tokens as a padded one.
 
 Run   make bench NAME=sft
 """
 
+import random
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from bench.result import print_result, seconds
-from stages.base import BaseParams, make_network, make_tokenizer, solution
+from stages.base import Architecture, BaseParams, make_network, make_tokenizer, solution
 from stages.shared.chat import conversation, training_row
 from stages.shared.params import RunParams, read_params
-from stages.shared.problems import problems
+from stages.shared.problems import Problem, problems
 from stages.shared.training.hyperparameters import TrainingParams
 from stages.shared.training.rows import Examples, TokenRow
 from stages.shared.training.run import Trained, train
 
-STEPS = 100
+STEPS, LONG_STEPS = 100, 20
 ROUNDS = 3
+PACKED_TOKENS, LONG_TOKENS = 320, 1024
 TOY = Path("profiles/toy.yaml")
 
 
@@ -28,29 +32,62 @@ def main() -> None:
     run_params = read_params(RunParams, "run", file=TOY)
     scratch = read_params(BaseParams, "base.student", file=TOY).scratch
     assert scratch
+    shape = scratch.architecture.model_copy(update={"max_position_embeddings": LONG_TOKENS})
     params = scratch.training.model_copy(update={"max_steps": STEPS})
-    packed = params.model_copy(update={"packing": True})
     solved = [problem for source in scratch.problems for problem in problems(source, "train", 0, 1000)]
-    tokenizer = make_tokenizer(solved, scratch.architecture.vocab_size)
+    tokenizer = make_tokenizer(solved, shape.vocab_size)
     rows = [training_row(tokenizer, conversation(problem.question, solution(problem))) for problem in solved]
-
-    def network() -> Any:
-        return make_network(scratch.architecture, tokenizer, run_params.seed)
-
-    bare_s, ours_s, packed_s = [], [], []
-    used: dict[str, Trained] = {}
-    _bare(network(), tokenizer, rows, params, run_params)  # the first run pays for imports and allocation
-    for _ in range(ROUNDS):
-        bare_s.append(seconds(_bare, network(), tokenizer, rows, params, run_params))
-        ours_s.append(seconds(_ours, "padded", used, network(), tokenizer, rows, params, run_params))
-        packed_s.append(seconds(_ours, "packed", used, network(), tokenizer, rows, packed, run_params))
-    print(f"{STEPS} steps of {params.batch_size} rows: ours {min(ours_s)} s, bare TRL {min(bare_s)} s")
-    speed = {name: round(used[name].tokens / min(times)) for name, times in (("padded", ours_s), ("packed", packed_s))}
-    print(
-        f"packed: {used['packed'].rows} rows instead of {used['padded'].rows}, "
-        f"{speed['packed']} tokens/s instead of {speed['padded']}: {speed['packed'] / speed['padded']:.2f}"
+    _bare(make_network(shape, tokenizer, 0), tokenizer, rows, params, run_params)  # pays for imports and allocation
+    bare_s = min(
+        seconds(_bare, make_network(shape, tokenizer, 0), tokenizer, rows, params, run_params) for _ in range(ROUNDS)
     )
-    print_result("sft", min(ours_s), min(bare_s), "trl.SFTTrainer")
+    ours_s = _packing("the toy's rows", shape, tokenizer, rows, params, run_params, PACKED_TOKENS)
+    long = params.model_copy(update={"max_steps": LONG_STEPS, "max_length": LONG_TOKENS})
+    _packing("long-tailed rows", shape, tokenizer, _long_tailed(tokenizer, solved), long, run_params, LONG_TOKENS)
+    print(f"{STEPS} steps of {params.batch_size} rows: ours {ours_s} s, bare TRL {bare_s} s")
+    print_result("sft", ours_s, bare_s, "trl.SFTTrainer")
+
+
+def _packing(
+    name: str,
+    shape: Architecture,
+    tokenizer: Any,
+    rows: list[TokenRow],
+    params: TrainingParams,
+    run_params: RunParams,
+    packed_tokens: int,
+) -> float:
+    """Print tokens/s of padded and packed rows; seconds of the padded."""
+    lengths = [len(row["input_ids"]) for row in rows]
+    mean = sum(lengths) / len(lengths)
+    sequences = max(1, round(params.batch_size * mean / packed_tokens))
+    packed = params.model_copy(update={"packing": True, "max_length": packed_tokens, "batch_size": sequences})
+    times: dict[str, list[float]] = {"padded": [], "packed": []}
+    used: dict[str, Trained] = {}
+    for _ in range(ROUNDS):
+        for kind, chosen in (("padded", params), ("packed", packed)):
+            network = make_network(shape, tokenizer, run_params.seed)
+            times[kind].append(seconds(_ours, kind, used, network, tokenizer, rows, chosen, run_params))
+    speed = {kind: used[kind].tokens / min(times[kind]) for kind in times}
+    random.Random(0).shuffle(lengths)  # as training does
+    batches = [lengths[start : start + params.batch_size] for start in range(0, len(rows), params.batch_size)]
+    filled = sum(lengths) / sum(len(batch) * max(batch) for batch in batches)
+    ratio = speed["packed"] / speed["padded"]
+    print(f"{name} of {mean:.0f} tokens, at most {max(lengths)}; padded batches are {filled:.0%} tokens")
+    print(f"  packed {speed['packed']:.0f} tokens/s, padded {speed['padded']:.0f}, ratio {ratio:.2f}")
+    return min(times["padded"])
+
+
+def _long_tailed(tokenizer: Any, solved: list[Problem]) -> list[TokenRow]:
+    """Conversations of 1 to 14 problems: half have at most 2, one in eight more than 7."""
+    draw = random.Random(0)
+    conversations = []
+    for _ in range(400):
+        turns = min(14, 1 + int(draw.lognormvariate(0.5, 1.2)))
+        chosen = draw.sample(solved, turns)
+        conversations.append([message for one in chosen for message in conversation(one.question, solution(one))])
+    rows = [training_row(tokenizer, messages) for messages in conversations]
+    return [row for row in rows if len(row["input_ids"]) <= LONG_TOKENS]
 
 
 def _ours(
