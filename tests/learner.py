@@ -5,8 +5,10 @@ from typing import Any
 
 from stages.base import make_network, make_tokenizer
 from stages.shared.chat import conversation, training_row
+from stages.shared.files import write_rows
 from stages.shared.params import RunParams
 from stages.shared.problems import Problem
+from stages.shared.records import SFT
 from stages.shared.training.hyperparameters import TrainingParams
 from stages.shared.training.rows import Examples
 from tests.conftest import TINY
@@ -55,3 +57,19 @@ def trainer_of(
 
     rows = Examples(rows_of(tokenizer, questions))
     return make_trainer(model, tokenizer, rows, params, RUN, folder, str(folder / "scratch"), "tiny")
+
+
+def sft_set(folder: Path, questions: list[str], source: str = "arithmetic", answer: str = ANSWER) -> Path:
+    target = folder / f"{source}.parquet"
+    rows = [
+        {
+            "trace_id": f"{source}{index:03}",
+            "domain": "math",
+            "source": source,
+            "messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}],
+            "n_tokens": 1,
+        }
+        for index, question in enumerate(questions)
+    ]
+    write_rows(target, SFT, rows)
+    return target
