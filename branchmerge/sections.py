@@ -14,7 +14,7 @@ from stages.report import ReportParams
 from stages.shared.errors import InputError
 from stages.shared.grading import VerifyParams
 from stages.shared.params import Params, RunParams, read_params, read_section, read_value
-from stages.shared.training import TrainingParams
+from stages.shared.training.hyperparameters import TrainingParams
 from stages.source import SourceParams
 from stages.traces import TracesParams
 

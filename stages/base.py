@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
+from stages.shared import contract
 from stages.shared.chat import conversation, training_row
 from stages.shared.command import Model, run
 from stages.shared.cost import measured
@@ -19,7 +20,9 @@ from stages.shared.files import whole_folder
 from stages.shared.params import Params, RunParams, read_params
 from stages.shared.problems import Problem, problems
 from stages.shared.served import write_served
-from stages.shared.training import TrainingParams, train
+from stages.shared.training.hyperparameters import TrainingParams
+from stages.shared.training.rows import Examples
+from stages.shared.training.run import train
 
 CHAT_TEMPLATE = Path("stages/templates/chat.jinja")
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -46,6 +49,12 @@ class ScratchParams(Params):
     problems: dict[Path, PositiveInt] = Field(min_length=1)
     architecture: Architecture
     training: TrainingParams
+
+    @model_validator(mode="after")
+    def _whole_training(self) -> Self:
+        if self.training.lora or self.training.held_out_rows or self.training.overlong != "fail":
+            raise ValueError("training from scratch without lora, held_out_rows and overlong: drop")
+        return self
 
 
 class HubParams(Params):
@@ -108,12 +117,12 @@ def main(model: Model) -> None:
             network, tokenizer = _from_gguf(params.gguf)
         network.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+        contract.write_contract(folder, tokenizer)
+        contract.check_contract(folder)
 
 
 def _from_scratch(params: ScratchParams, run_params: RunParams, cost: dict[str, float]) -> tuple[Any, Any]:
     import tempfile
-
-    import torch
 
     solved = [
         problem
@@ -121,10 +130,10 @@ def _from_scratch(params: ScratchParams, run_params: RunParams, cost: dict[str, 
         for problem in problems(generator, "train", run_params.seed, count)
     ]
     tokenizer = make_tokenizer(solved, params.architecture.vocab_size)
-    network = make_network(params.architecture, tokenizer, run_params.seed).to(getattr(torch, params.training.dtype))
+    network = make_network(params.architecture, tokenizer, run_params.seed)
     rows = [training_row(tokenizer, conversation(problem.question, solution(problem))) for problem in solved]
     with tempfile.TemporaryDirectory() as metrics:
-        trained = train(network, tokenizer, rows, params.training, run_params, Path(metrics))
+        trained = train(network, tokenizer, Examples(rows), params.training, run_params, Path(metrics), "base")
     cost |= {"rows": trained.rows, "tokens": trained.tokens, "parameters": network.num_parameters()}
     return network, tokenizer
 

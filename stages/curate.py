@@ -187,6 +187,7 @@ def _sft(connection: Any, domain: str) -> Iterator[pa.Table]:
             {
                 "trace_id": chosen["trace_id"],
                 "domain": pa.repeat(domain, len(chosen)),
+                "source": facts["source"],
                 "messages": chat.conversations(questions.take(facts["prompt_index"]), chosen["response"]),
                 "n_tokens": facts["n_tokens"],
             },

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from stages.shared import chat
+from stages.shared import chat, contract
 from stages.shared.command import Model, ModelPath, run
 from stages.shared.cost import measured
 from stages.shared.errors import InputError
@@ -61,6 +61,7 @@ def main(model: Model, path: ModelPath) -> None:
     for benchmark in params.benchmarks:
         read_rows(_questions(benchmark), PROMPT)
     with measured(f"evaluate-{model}") as cost:
+        contract.check_contract(path)
         model_hash = folder_hash(path)
         samples = _samples(path, params, run_params)
         scores = [

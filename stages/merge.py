@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from stages.shared import contract
 from stages.shared.command import run
 from stages.shared.cost import measured
 from stages.shared.errors import InputError
@@ -27,7 +28,13 @@ STUDENT = Path("models/student")
 BRANCHES = Path("models/branches")
 MERGED = Path("models/merged")
 RECIPE = "mergekit_config.yml"
-_CARRIED_OVER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
+_CARRIED_OVER = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "generation_config.json",
+    contract.FILE,
+)
 
 Method = Literal["linear", "task_arithmetic", "ties", "dare_ties", "arcee_fusion", "sce"]
 _UNWEIGHTED: tuple[Method, ...] = ("arcee_fusion", "sce")
@@ -67,6 +74,7 @@ def main() -> None:
     run_params = read_params(RunParams, "run")
     params = read_params(MergeParams, "merge")
     _check_branches(params)
+    _check_contracts(params)
     with measured("merge") as cost, whole_folder(MERGED) as folder:
         merge(params, run_params, folder)
         cost["branches"] = len(params.order)
@@ -145,6 +153,14 @@ def _check_branches(params: MergeParams) -> None:
             got=", ".join(missing),
             do="name domains of params.yaml, and run dvc repro for their branches",
         )
+
+
+def _check_contracts(params: MergeParams) -> None:
+    """Refuse branches that render a conversation in another way than the student, whose tokenizer they share."""
+    expected = contract.check_contract(STUDENT)
+    for name in params.order:
+        got = contract.check_contract(BRANCHES / name)
+        contract.refuse_other(f"branch {name}", expected, got, "train all branches from the same student")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from stages.shared.command import Name, run
 from stages.shared.params import RunParams, read_params
-from stages.shared.training import TrainingParams, fine_tune
+from stages.shared.training.hyperparameters import TrainingParams
+from stages.shared.training.run import fine_tune
 
 
 class MixtureParams(TrainingParams):

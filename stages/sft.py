@@ -10,7 +10,8 @@ from pathlib import Path
 
 from stages.shared.command import Domain, run
 from stages.shared.params import RunParams, read_params
-from stages.shared.training import TrainingParams, fine_tune
+from stages.shared.training.hyperparameters import TrainingParams
+from stages.shared.training.run import fine_tune
 
 
 def main(domain: Domain) -> None:

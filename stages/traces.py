@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Self
 import typer
 from pydantic import Field, model_validator
 
-from stages.shared import chat
+from stages.shared import chat, contract
 from stages.shared.asking import Allowance, LimitsParams, answer_all
 from stages.shared.command import Domain, run
 from stages.shared.cost import measured
@@ -86,7 +86,8 @@ def _sample(
 ) -> None:
     """Have every sample answered, and write those of this domain."""
     model = _model(params, domain)
-    teacher = f"{params.teacher.name}@{folder_hash(params.teacher)}"
+    # the contract says only what the folder's other files say; with it, answers paid for before it existed were lost
+    teacher = f"{params.teacher.name}@{folder_hash(params.teacher, without=contract.FILE)}"
     sampling = Sampling(**params.model_dump(include=set(Sampling.model_fields)))
     overhead_bytes = len((sampling.system or "").encode()) + len(sampling.prefill.encode())
     with Store(teacher) as store:

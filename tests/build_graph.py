@@ -15,8 +15,11 @@ FLOORS = (
     {"remote", "workers", "equality", "majority"},
     {"cases", "player", "grader", "task"},
     {"examiner"},
-    {"command", "problems", "sql", "chat", "cost", "grading", "training", "statistics"}
-    | {"engine", "previous", "served", "owner"},
+    {"command", "problems", "sql", "chat", "cost", "grading", "statistics"}
+    | {"engine", "previous", "served", "owner", "hyperparameters", "batches", "packing"},
+    {"contract", "rows", "network"},
+    {"trainer"},
+    {"run"},
     {"near_duplicates", "replies", "store", "openai", "ray", "transformers", "vllm"},
     {"asking"},
 )

@@ -21,7 +21,12 @@ def replace(root: Path, file: str, old: str, new: str) -> None:
 
 # what is planted: file, text, its replacement; and the violation it is
 PLANTED = [
-    ("dvc.yaml", "      - stages/shared/training.py\n", "", "base does not depend on stages/shared/training.py"),
+    (
+        "dvc.yaml",
+        "      - stages/shared/training/trainer.py\n",
+        "",
+        "base does not depend on stages/shared/training/trainer.py",
+    ),
     ("dvc.yaml", "      - stages/templates/chat.jinja\n", "", "base does not depend on stages/templates/chat.jinja"),
     ("dvc.yaml", "      - stages/generators\n", "", "base does not depend on stages/generators/arithmetic.py"),
     (

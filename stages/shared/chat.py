@@ -79,6 +79,11 @@ def prompt(tokenizer: Any, question: str, system: str | None = None, prefill: st
     Raises:
         InputError: The tokenizer has no chat template.
     """
+    messages = [{"role": "system", "content": system}] if system is not None else []
+    return _prompt(tokenizer, [*messages, {"role": "user", "content": question}], prefill)
+
+
+def _prompt(tokenizer: Any, messages: list[Message], prefill: str = "") -> Prompt:
     if not tokenizer.chat_template:
         raise InputError(
             where=str(tokenizer.name_or_path),
@@ -86,8 +91,6 @@ def prompt(tokenizer: Any, question: str, system: str | None = None, prefill: st
             got="none",
             do="take an instruction model, or put a chat_template.jinja beside its tokenizer",
         )
-    messages = [{"role": "system", "content": system}] if system is not None else []
-    messages += [{"role": "user", "content": question}]
     text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     thinks = text.rstrip().endswith(THINK_OPEN)
     return Prompt(text + prefill, (text[text.rindex(THINK_OPEN) :] if thinks else "") + prefill)
@@ -96,20 +99,41 @@ def prompt(tokenizer: Any, question: str, system: str | None = None, prefill: st
 def lengths(tokenizer: Any, exchanges: list[tuple[str, str]]) -> list[int]:
     """Tokens of each (question, answer) as a training row, many at once."""
     prompts = [prompt(tokenizer, question) for question, _ in exchanges]
-    answers = [answer.removeprefix(given.opening) for given, (_, answer) in zip(prompts, exchanges, strict=True)]
+    answers = [_rest(given.opening, answer) for given, (_, answer) in zip(prompts, exchanges, strict=True)]
     texts = [given.text for given in prompts] + answers
     counts = [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
     return [before + after + 1 for before, after in zip(counts[: len(prompts)], counts[len(prompts) :], strict=True)]
 
 
 def training_row(tokenizer: Any, messages: list[Message]) -> dict[str, list[int]]:
-    """Ids of one exchange (T,) and the mask of those that carry loss (T,): the answer and the stop token."""
-    question, answer = messages
-    given = prompt(tokenizer, question["content"])
-    text = answer["content"].removeprefix(given.opening)
+    """Ids of a conversation (T,) and the mask of those that carry loss (T,): its last answer and the stop token.
+
+    What stands before that answer is the generation prompt, with earlier turns as the template renders them.
+
+    Raises:
+        InputError: The template opens a thought, and the answer has none.
+    """
+    *before, answer = messages
+    given = _prompt(tokenizer, before)
+    if given.opening.startswith(THINK_OPEN) and THINK_CLOSE not in answer["content"]:
+        raise InputError(
+            where=f"the answer {answer['content'][:60]!r}",
+            expected=f"a thought, since the chat template of {tokenizer.name_or_path} opens one",
+            got=f"no {THINK_CLOSE}: the model would learn to answer inside its thought and never leave it",
+            do="set curate.require_thought: true",
+        )
     prompt_ids = tokenizer(given.text, add_special_tokens=False)["input_ids"]
-    answer_ids = tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+    answer_ids = tokenizer(_rest(given.opening, answer["content"]), add_special_tokens=False)["input_ids"]
+    answer_ids.append(tokenizer.eos_token_id)
     return {
         "input_ids": prompt_ids + answer_ids,
         "completion_mask": [0] * len(prompt_ids) + [1] * len(answer_ids),
     }
+
+
+def _rest(opening: str, answer: str) -> str:
+    """What follows a prompt that holds the answer's opening already; its spaces may differ from the answer's."""
+    if answer.startswith(opening):
+        return answer[len(opening) :]
+    start = answer.lstrip()
+    return start[len(opening.strip()) :].lstrip() if start.startswith(opening.strip()) else answer

@@ -160,10 +160,10 @@ def content_id(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:20]
 
 
-def folder_hash(folder: Path) -> str:
-    """A short hash over the names and bytes of all files of a folder."""
+def folder_hash(folder: Path, without: str = "") -> str:
+    """A short hash over the names and bytes of all files of a folder, but those of one name."""
     total = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != without):
         total.update(file.relative_to(folder).as_posix().encode() + b"\0")
         with file.open("rb") as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())

@@ -74,6 +74,7 @@ SFT = _record(
     "trace_id",
     trace_id=_TEXT,
     domain=_TEXT,
+    source=_TEXT,
     messages=pa.list_(pa.struct([("role", _TEXT), ("content", _TEXT)])),
     n_tokens=_COUNT,
 )

@@ -1,0 +1,75 @@
+"""What tests of training share: a tiny student, its rows, its params."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.base import make_network, make_tokenizer
+from stages.shared.chat import conversation, training_row
+from stages.shared.files import write_rows
+from stages.shared.params import RunParams
+from stages.shared.problems import Problem
+from stages.shared.records import SFT
+from stages.shared.training.hyperparameters import TrainingParams
+from stages.shared.training.rows import Examples
+from tests.conftest import TINY
+
+RUN = RunParams(seed=0, threads=1)
+PARAMS = TrainingParams(
+    max_steps=4,
+    batch_size=2,
+    learning_rate=1e-2,
+    lr_scheduler="constant",
+    warmup_ratio=0,
+    weight_decay=0,
+    adam_beta2=0.95,
+    max_grad_norm=1,
+    max_length=64,
+    dtype="float32",
+    logging_steps=2,
+)
+ANSWER = "<think>\nx\n</think>\n7"
+QUESTIONS = [f"What is {n}+1?" for n in range(6)]
+UNEVEN = [f"What is {'1+' * n}1?" for n in (1, 9, 3, 14, 5, 2, 11, 7)]  # of 25 to 51 tokens
+
+
+def other(**changes: Any) -> TrainingParams:
+    """The params, with some of them changed."""
+    return TrainingParams.model_validate(PARAMS.model_dump() | changes)
+
+
+def tiny_tokenizer() -> Any:
+    return make_tokenizer([Problem("What is 1+1?", "1+1=2", "2")], vocab_size=384)
+
+
+def tiny_model(tokenizer: Any) -> Any:
+    return make_network(TINY, tokenizer, seed=0)
+
+
+def rows_of(tokenizer: Any, questions: list[str] = QUESTIONS) -> list[dict[str, list[int]]]:
+    return [training_row(tokenizer, conversation(question, ANSWER)) for question in questions]
+
+
+def trainer_of(
+    model: Any, tokenizer: Any, params: TrainingParams, folder: Path, questions: list[str] = QUESTIONS
+) -> Any:
+    """The trainer that a run would have."""
+    from stages.shared.training.trainer import make_trainer
+
+    rows = Examples(rows_of(tokenizer, questions))
+    return make_trainer(model, tokenizer, rows, params, RUN, folder, str(folder / "scratch"), "tiny")
+
+
+def sft_set(folder: Path, questions: list[str], source: str = "arithmetic", answer: str = ANSWER) -> Path:
+    target = folder / f"{source}.parquet"
+    rows = [
+        {
+            "trace_id": f"{source}{index:03}",
+            "domain": "math",
+            "source": source,
+            "messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}],
+            "n_tokens": 1,
+        }
+        for index, question in enumerate(questions)
+    ]
+    write_rows(target, SFT, rows)
+    return target
