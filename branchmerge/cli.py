@@ -1,4 +1,4 @@
-"""The command `branchmerge`: profiles, the result, and what this machine has."""
+"""The command `branchmerge`: profiles, the plan, the result, and what this machine has."""
 
 import json
 import sys
@@ -75,6 +75,33 @@ def table() -> None:
         cells = [f"{100 * row[d]['mean']:.1f} [{100 * row[d]['low']:.1f}, {100 * row[d]['high']:.1f}]" for d in domains]
         result.add_row(model, *cells, f"{100 * sum(row[d]['mean'] for d in domains) / len(domains):.1f}")
     rich.print(result)
+
+
+@app.command()
+def plan(
+    gpu: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A device of branchmerge/plan/gpus.yaml. Default: this machine's GPU; without one, cpu for float32"
+            " and H100 for bfloat16.",
+        ),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Cost of stages that would not run, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON: bytes, seconds, operations.")] = False,
+) -> None:
+    """Tell what would run and why, what it computes and costs, and whether it fits; exit code 2 where it does not."""
+    import rich
+
+    from branchmerge.plan.plan import make_plan
+    from branchmerge.plan.show import tables
+
+    made = make_plan(gpu)
+    if as_json:
+        print(json.dumps(made.as_json(), indent=2))
+        return
+    for part in tables(made, everything):
+        rich.print(part)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from stages.prompts import PromptsParams
 from stages.report import ReportParams
 from stages.shared.errors import InputError
 from stages.shared.grading import VerifyParams
+from stages.shared.launch import LaunchParams
 from stages.shared.params import Params, RunParams, read_params, read_section, read_value
 from stages.shared.training.hyperparameters import TrainingParams
 from stages.source import SourceParams
@@ -21,6 +22,7 @@ from stages.traces import TracesParams
 # top-level section -> its class; None where it only holds defaults or names
 SECTIONS: dict[str, type[Params] | None] = {
     "run": RunParams,
+    "launch": LaunchParams,
     "base": None,
     "source": None,
     "domains": None,

@@ -27,6 +27,7 @@ from stages.shared.training.run import train
 CHAT_TEMPLATE = Path("stages/templates/chat.jinja")
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 THINK_TOKENS = ("<think>", "</think>")
+HEAD_WIDTH = 32  # of a model made here; vLLM on a CPU takes 32 and 64
 
 
 class Architecture(Params):
@@ -148,7 +149,7 @@ def make_network(shape: Architecture, tokenizer: Any, seed: int) -> Any:
     import transformers
 
     transformers.set_seed(seed)
-    heads = shape.hidden_size // 32
+    heads = shape.hidden_size // HEAD_WIDTH
     config = transformers.Qwen2Config(
         **shape.model_dump(),
         num_attention_heads=heads,

@@ -1,0 +1,1 @@
+"""What a build would run and cost, before it runs."""

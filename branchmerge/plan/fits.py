@@ -1,0 +1,94 @@
+"""Does a training run fit its devices, and if not: the nearest setting that does."""
+
+from collections.abc import Callable
+from itertools import combinations
+
+from branchmerge.plan.devices import CPU, Device
+from branchmerge.plan.memory import memory
+from branchmerge.plan.shapes import Shape
+from stages.shared.errors import InputError
+from stages.shared.launch import LaunchParams
+from stages.shared.training.hyperparameters import LoraParams, TrainingParams
+
+Setting = tuple[TrainingParams, LaunchParams]
+_LORA = LoraParams(rank=16, alpha=32)
+_PER_NODE, _MOST_NODES = 8, 8
+
+
+def usable_bytes(device: Device, launch: LaunchParams) -> float:
+    """What one process may fill; on a CPU all processes of a node share its memory."""
+    return device.usable_bytes / (launch.processes if device.name == CPU else 1)
+
+
+def check_fits(stage: str, shape: Shape, params: TrainingParams, launch: LaunchParams, device: Device) -> None:
+    """Refuse a run that cannot fit.
+
+    Raises:
+        InputError: With the nearest setting that fits: the fewest changes, and of those the mildest.
+    """
+    needed, usable = memory(stage, shape, params, launch), usable_bytes(device, launch)
+    if needed.total <= usable:
+        return
+    largest = max(
+        ("activations", "logits", "weights", "gradients", "optimiser"), key=lambda part: getattr(needed, part)
+    )
+    nearest = _nearest(stage, shape, (params, launch), device)
+    raise InputError(
+        where=f"{stage} on {launch.world_size} x {device.name}, {launch.strategy}",
+        expected=f"at most {usable / 2**30:.1f} GiB on a device",
+        got=f"{needed.total / 2**30:.1f} GiB ({largest}: {getattr(needed, largest) / 2**30:.1f})",
+        do=f"set {nearest}" if nearest else "take a smaller model, or a device with more memory (--gpu)",
+    )
+
+
+def _nearest(stage: str, shape: Shape, setting: Setting, device: Device) -> str | None:
+    changes = _changes(setting, device)
+    for count in range(1, len(changes) + 1):
+        for chosen in combinations(changes, count):
+            words = [word for word, _ in chosen]
+            if len({word.split()[0] for word in words}) < count:
+                continue  # two values of one setting
+            params, launch = setting
+            for _, change in chosen:
+                params, launch = change((params, launch))
+            if (launch.strategy == "none" and launch.world_size > 1) or params.batch_size % launch.world_size:
+                continue
+            if memory(stage, shape, params, launch).total <= usable_bytes(device, launch):
+                return ", ".join(words)
+    return None
+
+
+def _changes(setting: Setting, device: Device) -> list[tuple[str, Callable[[Setting], Setting]]]:
+    """Everything that saves memory, mildest first: what leaves the result as it is, then more devices, then LoRA."""
+    params, launch = setting
+    found: list[tuple[str, Callable[[Setting], Setting]]] = []
+    if params.max_batch_size_per_device != 1:
+        found.append(("max_batch_size_per_device 1", _params(max_batch_size_per_device=1)))
+    if not params.gradient_checkpointing:
+        found.append(("gradient_checkpointing true", _params(gradient_checkpointing=True)))
+    if not params.liger and device.name != CPU:
+        found.append(("liger true", _params(liger=True)))
+    if device.name != CPU:
+        order = ("none", "ddp", "zero2", "zero3")
+        start = order.index(launch.strategy) + 1 if launch.strategy in order else len(order)
+        found += [
+            (f"launch.strategy {name}", _launch(strategy=name)) for name in order[start:] if name not in ("none", "ddp")
+        ]
+        larger = [(count, 1) for count in range(launch.processes + 1, _PER_NODE + 1) if launch.nodes == 1]
+        larger += [(_PER_NODE, count) for count in range(launch.nodes + 1, _MOST_NODES + 1)]
+        found += [
+            (f"launch.processes and nodes {processes} x {nodes}", _launch(processes=processes, nodes=nodes))
+            for processes, nodes in larger
+            if processes * nodes > launch.world_size and params.batch_size % (processes * nodes) == 0
+        ]
+    if params.lora is None:
+        found.append((f"lora (rank {_LORA.rank})", _params(lora=_LORA)))
+    return found
+
+
+def _params(**values: object) -> Callable[[Setting], Setting]:
+    return lambda setting: (setting[0].model_copy(update=values), setting[1])
+
+
+def _launch(**values: object) -> Callable[[Setting], Setting]:
+    return lambda setting: (setting[0], setting[1].model_copy(update=values))
