@@ -1,7 +1,8 @@
 """One source of questions, as everything below wants it: from a generator, a file, a bucket or a data set of a hub.
 
 A source may carry ready-made answers too, several a question. Its rows keep the split of their question,
-which follows from a hash of its text: no question can be both learnt and held out, in whatever source.
+which follows from a hash of its text: no question can be both learnt and held out, in whatever source. A source may
+instead be all for learning or all a benchmark; a question in two such sources is found by curate.
 
 Reads   source.<name>.path
 Writes  data/sources/<name>.parquet
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from stages.shared.chat import whole_response
 from stages.shared.command import Name, run
@@ -76,20 +77,27 @@ class SourceParams(Params):
         licence: Of the questions and answers.
         columns: For files only.
         where: An SQL condition over the file's columns; null for all rows.
-        max_train_rows, max_test_rows: Questions to learn from and to hold out; a file may have fewer.
+        max_train_rows, max_test_rows: Questions to learn from and to hold out; a file may have fewer. Where one of them
+            is 0, all questions are for the other, whatever their hash: a training set, or a benchmark.
     """
 
     path: str
     licence: str
     columns: SourceColumns | None = None
     where: str | None = None
-    max_train_rows: PositiveInt
-    max_test_rows: PositiveInt
+    max_train_rows: NonNegativeInt
+    max_test_rows: NonNegativeInt
 
     @model_validator(mode="after")
     def _columns_fit_path(self) -> Self:
         if self.path.endswith(".py") == (self.columns is not None):
             raise ValueError("columns for files, and none for a generator")
+        return self
+
+    @model_validator(mode="after")
+    def _some_rows(self) -> Self:
+        if not self.max_train_rows + self.max_test_rows:
+            raise ValueError("max_train_rows or max_test_rows above 0")
         return self
 
 
@@ -111,10 +119,11 @@ def main(name: Name) -> None:
         for row in rows:
             counts[row["split"]].add(content_id(row["question"]))
             yield row | {"source": name, "licence": params.licence}
-        if not all(counts.values()):
+        wanted = {"train": params.max_train_rows, "test": params.max_test_rows}
+        if any(wanted[split] and not found for split, found in counts.items()):
             raise StageError(
                 where=f"source.{name}",
-                expected="questions in both splits",
+                expected="questions in " + " and ".join(split for split, rows in wanted.items() if rows),
                 got=f"{len(counts['train'])} train and {len(counts['test'])} test questions from {params.path}",
                 do="widen where, or name a larger source",
             )
@@ -177,9 +186,10 @@ def _read(params: SourceParams, run_params: RunParams, folder: Path) -> Iterator
 def _picked(questions: Any, params: SourceParams) -> list[Row]:
     """The questions to take, in the order of a hash of their text until there are enough."""
     by_split: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
+    only = "test" if not params.max_train_rows else None if params.max_test_rows else "train"
     while batch := questions.fetchmany(_ROWS):
         for (question,) in batch:
-            by_split[split_of(question)].append(question)
+            by_split[only or split_of(question)].append(question)
     return [
         {"question": question, "split": split}
         for split, count in (("train", params.max_train_rows), ("test", params.max_test_rows))

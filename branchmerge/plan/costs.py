@@ -13,6 +13,8 @@ from stages.shared.training.batches import split_batch
 from stages.shared.training.hyperparameters import TrainingParams
 from stages.traces import SOURCES
 
+VLLM_BATCH = 64  # ASSUMED rows that vLLM has under way
+MERGE_START_S = 5  # measured on the toy
 MERGE_BYTES_PER_S = 0.5e9  # ASSUMED, read or written while the arithmetic goes on: a good disk and one CPU
 
 
@@ -123,10 +125,18 @@ def _trained(build: Build, device: Device, stage: str, running: set[str]) -> Cos
     return _learning(stage, build.student, params, lengths, device, build.launch.world_size)
 
 
-def _generated(stage: str, shape: Shape, rows: int, mean: float, device: Device, assumption: str) -> Cost:
+def _generated(
+    stage: str, shape: Shape, rows: int, mean: float, batch: int, max_tokens: int, device: Device, assumption: str
+) -> Cost:
+    """Answers, a batch at a time: bound by arithmetic, or by reading all weights for each token of a batch.
+
+    A model too large for one device lies on several, whose layers take turns.
+    """
     tokens = rows * mean
     flops = generating_flops(shape, tokens, tokens * mean)
-    devices = 1 if device.name == CPU else _holding(shape, device)
+    reading_s = tokens / min(batch, rows) * 2 * shape.parameters / (device.bytes_per_s / 2) if device.bytes_per_s else 0
+    cached = batch * max_tokens * 4 * shape.layers * shape.key_value  # keys and values in 16 bits
+    devices = 1 if device.name == CPU else math.ceil((2 * shape.parameters + cached) / device.usable_bytes)
     return Cost(
         stage=stage,
         rows=rows,
@@ -134,15 +144,10 @@ def _generated(stage: str, shape: Shape, rows: int, mean: float, device: Device,
         steps=0,
         flops=flops,
         computed_flops=flops,
-        seconds=device.start_s + flops / (device.peak_flops * device.generation * devices),
+        seconds=device.start_s + max(flops / (device.peak_flops * device.generation), reading_s),
         devices=devices,
         assumption=assumption,
     )
-
-
-def _holding(shape: Shape, device: Device) -> int:
-    """Devices that hold a model in 16 bits with a third of their memory left for the cache of keys and values."""
-    return math.ceil(2 * shape.parameters / (device.usable_bytes * 2 / 3))
 
 
 def _traces(build: Build, device: Device, running: set[str]) -> Iterator[Cost]:
@@ -156,9 +161,11 @@ def _traces(build: Build, device: Device, running: set[str]) -> Iterator[Cost]:
             mean, said = _mean_tokens(file), "tokens on disk"
         else:
             mean, said = MEAN_ANSWER_SHARE * params.max_tokens, f"ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens"
-        yield _generated(
-            f"traces@{domain}", shape, questions * params.samples_per_prompt, mean, device, f"{origin}; {said}"
+        batch = (
+            params.transformers.batch_size if params.engine == "transformers" and params.transformers else VLLM_BATCH
         )
+        rows = questions * params.samples_per_prompt
+        yield _generated(f"traces@{domain}", shape, rows, mean, batch, params.max_tokens, device, f"{origin}; {said}")
 
 
 def _mean_tokens(file: Path) -> float:
@@ -170,7 +177,7 @@ def _mean_tokens(file: Path) -> float:
 
 def _merged(build: Build, device: Device) -> Cost:
     size = (build.branches + 2) * 2 * build.student.parameters  # the student, the branches, and the model written
-    seconds = device.start_s + size / MERGE_BYTES_PER_S
+    seconds = MERGE_START_S + size / MERGE_BYTES_PER_S
     said = f"ASSUMED {MERGE_BYTES_PER_S / 1e9:.1f} GB read or written a second, on the CPU"
     return Cost("merge", build.branches, 0, 0, 0, 0, seconds, 0 if device.name != CPU else 1, said)
 
@@ -186,4 +193,6 @@ def _evaluated(build: Build, device: Device, model: str, running: set[str]) -> C
         tokens += questions * benchmark.samples_per_question * MEAN_ANSWER_SHARE * benchmark.max_tokens
         origins[origin] = None
     said = f"{'; '.join(origins)}; ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens"
-    return _generated(f"evaluate@{model}", shape, rows, tokens / max(rows, 1), device, said)
+    longest = max(benchmark.max_tokens for benchmark in build.evaluate.benchmarks.values())
+    batch = build.evaluate.batch_size
+    return _generated(f"evaluate@{model}", shape, rows, tokens / max(rows, 1), batch, longest, device, said)

@@ -31,6 +31,7 @@ class DeviceRow(Params):
 
     memory_gib: PositiveFloat | None
     tflops: PositiveFloat | None
+    tb_per_s: PositiveFloat | None
     usd_per_hour: NonNegativeFloat
     training: float = Field(gt=0, lt=1)
     generation: float = Field(gt=0, lt=1)
@@ -39,11 +40,12 @@ class DeviceRow(Params):
 
 @dataclass(frozen=True)
 class Device:
-    """One device, in bytes and floating point operations a second."""
+    """One device, in bytes and floating point operations a second; bytes_per_s is None where it is not known."""
 
     name: str
     memory_bytes: float
     peak_flops: float
+    bytes_per_s: float | None
     usd_per_hour: float
     training: float
     generation: float
@@ -79,6 +81,7 @@ def device(name: str | None, is_float32: bool) -> Device:
         name=chosen,
         memory_bytes=row.memory_gib * 2**30 if row.memory_gib else _memory_bytes(),
         peak_flops=row.tflops * 1e12 if row.tflops else _measured_flops(threads),
+        bytes_per_s=row.tb_per_s * 1e12 if row.tb_per_s else None,
         usd_per_hour=row.usd_per_hour,
         training=row.training,
         generation=row.generation,
@@ -111,9 +114,9 @@ def _memory_bytes() -> float:
 
 
 def _measured_flops(threads: int) -> float:
-    """The best of a dozen products of matrices, in a process that has the build's threads."""
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    """The best of a dozen products of matrices on one core, times the build's threads: other work hardly shows in it."""
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     printed = subprocess.run(
         [sys.executable, "-c", _MEASURE], env=os.environ | limits, capture_output=True, text=True, check=True
     )
-    return float(printed.stdout) * 1e12
+    return float(printed.stdout) * 1e12 * min(threads, os.cpu_count() or 1)

@@ -90,11 +90,13 @@ def make_plan(gpu: str | None) -> Plan:
 
 
 def _has_links() -> bool:
-    """Whether DVC links outputs into its cache here, so that each is stored once."""
-    from dvc.info import get_dvc_info
+    """Whether DVC can link outputs into its cache, so that each is stored once: both lie on one file system."""
+    from dvc.repo import Repo
 
-    types = next((line for line in get_dvc_info().splitlines() if line.startswith("Cache types:")), "")
-    return "reflink" in types or "hardlink" in types
+    with Repo() as repo:
+        cache = Path(repo.cache.local.path)
+        there = next(folder for folder in (cache, *cache.parents) if folder.exists())
+        return there.stat().st_dev == Path(repo.root_dir).stat().st_dev
 
 
 def _published(build: Build) -> list[dict[str, Any]]:

@@ -109,6 +109,8 @@ def _notes(plan: Plan, shown: list[Cost]) -> Iterator[str]:
     yield f"{device.name}: {peak}, ASSUMED reached: {device.training:.0%} training, {device.generation:.0%} generating"
     yield f"{device.name}: {device.start_s:.0f} s a stage ASSUMED to start; {RESERVE:.0%} of memory kept free"
     yield f"{device.name}: ASSUMED {device.usd_per_hour} USD an hour (branchmerge/plan/gpus.yaml)"
+    if plan.disk.total > plan.free_bytes:
+        yield f"[red]the disk here lacks {_gib(plan.disk.total - plan.free_bytes)} GiB[/] of what the whole build fills"
     by_origin: dict[str, list[str]] = {}
     for cost in shown:
         by_origin.setdefault(cost.assumption, []).append(cost.stage)
