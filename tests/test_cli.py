@@ -15,7 +15,7 @@ from stages.shared.files import write_rows
 from stages.shared.records import COUNT
 from tests.test_build_graph import replace
 
-PROFILES = ["smol", "toy"]
+PROFILES = ["smol", "tinyr1-1.5b", "tinyr1-32b", "toy"]
 
 
 def branchmerge(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +37,10 @@ def repository(project_copy: Path) -> Path:
 
 def test_the_profiles_are_listed_with_the_one_in_use(project: Path, repository: Path):
     assert sorted(path.stem for path in (project / "profiles").glob("*.yaml")) == PROFILES
-    assert branchmerge(repository, "profile", "list").stdout.splitlines() == ["  smol", "* toy"]
+    assert branchmerge(repository, "profile", "list").stdout.splitlines() == [
+        *(f"  {name}" for name in PROFILES[:-1]),
+        "* toy",
+    ]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -71,7 +74,7 @@ def test_an_unknown_profile_is_one_line(repository: Path):
     refused = branchmerge(repository, "profile", "use", "huge")
 
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert "one of smol, toy, got huge" in refused.stderr
+    assert "one of smol, tinyr1-1.5b, tinyr1-32b, toy, got huge" in refused.stderr
 
 
 def test_an_invalid_profile_is_not_used(repository: Path):
@@ -84,7 +87,7 @@ def test_an_invalid_profile_is_not_used(repository: Path):
 # what is planted in params.yaml, and what the check names
 PLANTED = [
     ("merge:\n", "mrege:\n", "merge"),
-    ("report:\n", "extra: {}\nreport:\n", "names among run, base, source, domains"),
+    ("report:\n", "extra: {}\nreport:\n", "names among run, launch, base, source, domains"),
     ("    sft:\n      learning_rate: 1e-4\n", "    stf:\n      learning_rate: 1e-4\n", "domains.math"),
     ("  order:\n    - math\n", "  order:\n    - maths\n", "maths"),
     ("    domains:\n      - math\n", "    domains:\n      - mat\n", "mixture.mixture.domains"),

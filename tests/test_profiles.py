@@ -13,7 +13,6 @@ from ruamel.yaml import YAML
 
 from branchmerge.plan.build import read_build
 from branchmerge.profiles import names
-from branchmerge.sections import check
 from stages import prompts, traces
 from stages.shared.errors import InputError
 from stages.shared.files import read_rows
@@ -174,8 +173,9 @@ def test_every_profile_is_checked_here(project: Path):
 
 
 @pytest.mark.parametrize("name", [*TINYR1, "smol", "toy"])
-def test_every_section_of_a_profile_loads(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str):
-    check(project / f"profiles/{name}.yaml")
+def test_every_section_that_a_plan_reads_loads(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
     (tmp_path / "params.yaml").symlink_to(project / f"profiles/{name}.yaml")
     (tmp_path / "profiles").symlink_to(project / "profiles")
     monkeypatch.chdir(tmp_path)

@@ -114,7 +114,7 @@ def _memory_bytes() -> float:
 
 
 def _measured_flops(threads: int) -> float:
-    """The best of a dozen products of matrices on one core, times the build's threads: other work hardly shows in it."""
+    """The best of a dozen products of matrices on one core, times the threads: other work hardly shows in it."""
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     printed = subprocess.run(
         [sys.executable, "-c", _MEASURE], env=os.environ | limits, capture_output=True, text=True, check=True

@@ -77,7 +77,7 @@ def _changes(setting: Setting, device: Device) -> list[tuple[str, Callable[[Sett
         larger = [(count, 1) for count in range(launch.processes + 1, _PER_NODE + 1) if launch.nodes == 1]
         larger += [(_PER_NODE, count) for count in range(launch.nodes + 1, _MOST_NODES + 1)]
         found += [
-            (f"launch.processes and nodes {processes} x {nodes}", _launch(processes=processes, nodes=nodes))
+            (f"launch.processes {processes} and launch.nodes {nodes}", _launch(processes=processes, nodes=nodes))
             for processes, nodes in larger
             if processes * nodes > launch.world_size and params.batch_size % (processes * nodes) == 0
         ]

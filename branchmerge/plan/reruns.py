@@ -62,7 +62,7 @@ def _reruns(repo: Any) -> list[Rerun]:
     stages = {stage.addressing: stage for stage in graph}
     lock = _locked(Path(repo.root_dir) / "dvc.lock")
     found: dict[str, Rerun] = {}
-    for stage in reversed(list(networkx.lexicographical_topological_sort(graph, key=lambda stage: stage.addressing))):
+    for stage in networkx.lexicographical_topological_sort(graph.reverse(), key=lambda stage: stage.addressing):
         name = stage.addressing
         after = tuple(sorted(read.addressing for read in graph.successors(stage) if read.addressing in found))
         if name in changed or after:
