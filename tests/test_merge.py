@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.merge import MergeParams, Method, merge, recipes
+from stages.merge import MergeParams, merge, recipes
 from stages.shared.errors import InputError
 from stages.shared.files import folder_hash
 from stages.shared.params import RunParams, read_params
@@ -22,7 +22,7 @@ PARAMETERS = {
 }
 
 
-def merge_params(method: Method, order: tuple[str, ...] = ORDER, weight: float = 0.5) -> MergeParams:
+def merge_params(method: str, order: tuple[str, ...] = ORDER, weight: float = 0.5) -> MergeParams:
     return MergeParams(
         method=method,
         order=order,
@@ -38,7 +38,7 @@ def test_arcee_fusion_fuses_one_branch_after_another_in_order():
 
     assert [(step["base_model"], [model["model"] for model in step["models"]]) for step in steps] == [
         ("models/branches/a", ["models/branches/a", "models/branches/b"]),
-        ("fusion0", ["fusion0", "models/branches/c"]),
+        ("merge0", ["merge0", "models/branches/c"]),
     ]
 
 
@@ -106,7 +106,7 @@ def merged(workspace: Path, params: MergeParams, name: str) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", PARAMETERS)
-def test_each_method_gives_a_whole_model_and_the_same_bytes_twice(workspace: Path, monkeypatch, method: Method):
+def test_each_method_gives_a_whole_model_and_the_same_bytes_twice(workspace: Path, monkeypatch, method: str):
     import transformers
 
     monkeypatch.chdir(workspace)
