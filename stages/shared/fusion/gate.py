@@ -28,8 +28,6 @@ _TOKENIZER_PARTS = ("model", "added_tokens", "normalizer", "pre_tokenizer", "pos
 _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
 _SHOWN = 3
 
-Difference = tuple[str, Any, Any]  # what, the student's, the branch's
-
 
 def check_compatible(student: Path, branches: dict[str, Path]) -> None:
     """Refuse branches that are not the student's own kind, with every difference.
@@ -45,7 +43,7 @@ def check_compatible(student: Path, branches: dict[str, Path]) -> None:
     for folder in branches.values():
         problems += [f"{folder}: {problem}" for problem in _own_problems(folder)]
         differences = [*_differences(student, folder), *_dtype_differences(first, folder)]
-        problems += [f"{folder}: {what} is {_short(theirs)}, not {_short(ours)}" for what, ours, theirs in differences]
+        problems += [f"{folder}: {difference}" for difference in differences]
     if problems:
         raise InputError(
             where="merge.order",
@@ -55,23 +53,26 @@ def check_compatible(student: Path, branches: dict[str, Path]) -> None:
         )
 
 
-def _differences(student: Path, branch: Path) -> Iterator[Difference]:
+def _differences(student: Path, branch: Path) -> Iterator[str]:
     yield from _of_mappings("config", _config(student), _config(branch))
     ours, theirs = stored_tensors(student), stored_tensors(branch)
     tied = {"lm_head.weight"} if _config(student).get("tie_word_embeddings") else set()
-    for title, names in (("lacks", set(ours) - set(theirs) - tied), ("has", set(theirs) - set(ours) - tied)):
+    for title, names in (
+        ("it lacks", set(ours) - set(theirs) - tied),
+        ("it alone has", set(theirs) - set(ours) - tied),
+    ):
         if names:
-            yield (f"one of the tensors it {title}", "there in both", _some(names))
-    shared = [name for name in ours if name in theirs and ours[name].shape != theirs[name].shape]
-    yield from ((f"the shape of {name}", ours[name].shape, theirs[name].shape) for name in shared[:_SHOWN])
+            yield f"{title} {_some(names)}"
+    others = [name for name in ours if name in theirs and ours[name].shape != theirs[name].shape]
+    yield from (_difference(f"the shape of {name}", ours[name].shape, theirs[name].shape) for name in others[:_SHOWN])
     yield from _of_mappings("tokenizer", _tokenizer(student), _tokenizer(branch))
 
 
-def _dtype_differences(first: Path, branch: Path) -> Iterator[Difference]:
+def _dtype_differences(first: Path, branch: Path) -> Iterator[str]:
     """The student may have another dtype than the branches, all of which were trained alike."""
     ours, theirs = _dtypes(stored_tensors(first)), _dtypes(stored_tensors(branch))
     if ours != theirs:
-        yield ("the dtype", ours, theirs)
+        yield _difference("the dtype", ours, theirs)
 
 
 def _own_problems(folder: Path) -> Iterator[str]:
@@ -90,10 +91,14 @@ def _own_problems(folder: Path) -> Iterator[str]:
             yield f"{tensor.name} has {tensor.shape[0]} rows, and its config says vocab_size {vocab_size}"
 
 
-def _of_mappings(title: str, ours: dict[str, Any], theirs: dict[str, Any]) -> Iterator[Difference]:
+def _of_mappings(title: str, ours: dict[str, Any], theirs: dict[str, Any]) -> Iterator[str]:
     for key in sorted(ours.keys() | theirs.keys()):
         if ours.get(key) != theirs.get(key):
-            yield (f"{title}'s {key}", ours.get(key), theirs.get(key))
+            yield _difference(f"{title}'s {key}", ours.get(key), theirs.get(key))
+
+
+def _difference(what: str, ours: Any, theirs: Any) -> str:
+    return f"{what} is {_short(theirs)}, not {_short(ours)}"
 
 
 def _config(folder: Path) -> dict[str, Any]:
