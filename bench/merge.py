@@ -109,6 +109,8 @@ def _limit(folder: Path) -> Callable[[], object]:
 
 
 def _ours(folder: Path) -> Callable[[], object]:
+    import mergekit.merge  # noqa: F401  # takes seconds, here as in the other side
+
     from stages.shared.fusion.method import register
     from stages.shared.fusion.streaming import stream_merge
 
