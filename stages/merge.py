@@ -5,7 +5,7 @@ models take more branches one after another, in the order of params.yaml: the fi
 their merge the base of the third. Models that do not fit together are refused before anything is written.
 
 Reads   models/student, models/branches
-Writes  models/merged, reports/cost/merge.json
+Writes  models/merged, reports/merge, reports/cost/merge.json
 Params  run, merge
 Run     python -m stages.merge
 """
@@ -28,6 +28,7 @@ from stages.shared.params import Params, RunParams, read_params
 STUDENT = Path("models/student")
 BRANCHES = Path("models/branches")
 MERGED = Path("models/merged")
+REPORT = Path("reports/merge")
 RECIPE = "mergekit_config.yml"
 OURS = "branch_fusion"
 _BETWEEN = "merge"  # and a number: the result of that recipe
@@ -102,6 +103,21 @@ def main() -> None:
     with measured("merge") as cost, whole_folder(MERGED) as folder:
         merge(params, run_params, folder)
         cost["branches"] = len(params.order)
+    _write_report(params, run_params)
+
+
+def _write_report(params: MergeParams, run_params: RunParams) -> None:
+    from stages.shared.fusion.merge_report import write_merge_report
+
+    with whole_folder(REPORT) as folder:
+        write_merge_report(
+            folder,
+            method=params.method,
+            student=STUDENT,
+            branches={name: BRANCHES / name for name in params.order},
+            merged=MERGED,
+            threads=run_params.threads,
+        )
 
 
 def merge(params: MergeParams, run_params: RunParams, folder: Path) -> None:

@@ -14,7 +14,7 @@ FLOORS = (
     | {"rows", "importance", "selection", "spans", "arcee"},
     {"serving", "sandbox", "text", "answers", "choice", "collection", "mathematics", "quantity"}
     | {"tensors", "methods", "fusion"},
-    {"remote", "workers", "equality", "majority"} | {"method", "streaming", "gate"},
+    {"remote", "workers", "equality", "majority"} | {"method", "streaming", "gate", "account", "merge_report"},
     {"cases", "player", "grader", "task"},
     {"examiner"},
     {"command", "problems", "sql", "chat", "cost", "grading", "training", "statistics"}
