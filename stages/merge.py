@@ -2,9 +2,10 @@
 
 The recipe is generated from params.yaml in mergekit's own form and kept beside the model. Methods that take two
 models take more branches one after another, in the order of params.yaml: the first branch is the base of the second,
-their merge the base of the third. Models that do not fit together are refused before anything is written.
+their merge the base of the third. Models that do not fit together are refused before anything is written; a merged
+model that does not pass the smoke gate fails the stage, and stays with its report to be looked at.
 
-Reads   models/student, models/branches
+Reads   models/student, models/branches, data/sft
 Writes  models/merged, reports/merge, reports/cost/merge.json
 Params  run, merge
 Run     python -m stages.merge
@@ -21,14 +22,16 @@ from stages.shared.command import run
 from stages.shared.cost import measured
 from stages.shared.errors import InputError
 from stages.shared.files import whole_folder
-from stages.shared.fusion.gate import check_compatible
-from stages.shared.fusion.methods import METHODS, MethodParameters, Weight, is_by_branch
+from stages.shared.merging.gate import check_compatible
+from stages.shared.merging.methods import METHODS, MethodParameters, Weight, is_by_branch
+from stages.shared.merging.smoke import SmokeParams, check_smoke
 from stages.shared.params import Params, RunParams, read_params
 
 STUDENT = Path("models/student")
 BRANCHES = Path("models/branches")
 MERGED = Path("models/merged")
 REPORT = Path("reports/merge")
+DATASETS = Path("data/sft")
 RECIPE = "mergekit_config.yml"
 OURS = "branch_fusion"
 _BETWEEN = "merge"  # and a number: the result of that recipe
@@ -39,13 +42,14 @@ class MergeParams(Params):
     """How the branches become one.
 
     Args:
-        method: branch_fusion, or any of mergekit's; stages/shared/fusion/methods.py lists them.
+        method: branch_fusion, or any of mergekit's; stages/shared/merging/methods.py lists them.
         order: The branches; their order matters to the methods that take two models, and to branch_fusion with
             order sequential.
         weights: Of each branch, for the methods that take weights.
         parameters: Those of each method, so that a sweep changes one word. Numbers may vary over layers and tensors
             in mergekit's forms: [0.2, 0.8], or [{filter: mlp, value: 0.8}, {value: 0.5}].
         dtype: Of the arithmetic. out_dtype: of the merged weights.
+        smoke: What the merged model must do before it counts as one; null for no gate.
     """
 
     method: str
@@ -54,6 +58,7 @@ class MergeParams(Params):
     parameters: MethodParameters  # type: ignore[valid-type]  # made from the table of methods
     dtype: Literal["float32", "bfloat16"]
     out_dtype: Literal["float32", "bfloat16"]
+    smoke: SmokeParams | None
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -104,10 +109,14 @@ def main() -> None:
         merge(params, run_params, folder)
         cost["branches"] = len(params.order)
     _write_report(params, run_params)
+    if params.smoke:
+        parents = {"student": STUDENT, **{name: BRANCHES / name for name in params.order}}
+        datasets = {name: DATASETS / f"{name}.parquet" for name in params.order}
+        check_smoke(MERGED, parents, datasets, params.smoke, run_params, REPORT / "smoke.json")
 
 
 def _write_report(params: MergeParams, run_params: RunParams) -> None:
-    from stages.shared.fusion.merge_report import write_merge_report
+    from stages.shared.merging.merge_report import write_merge_report
 
     with whole_folder(REPORT) as folder:
         write_merge_report(
@@ -177,8 +186,8 @@ def _located(step: dict[str, Any], between: Path) -> dict[str, Any]:
 
 
 def _streamed(recipe: dict[str, Any], target: Path, run_params: RunParams) -> bool:
-    from stages.shared.fusion.method import register
-    from stages.shared.fusion.streaming import stream_merge
+    from stages.shared.merging.method import register
+    from stages.shared.merging.streaming import stream_merge
 
     register()
     return stream_merge(recipe, target, run_params.threads)

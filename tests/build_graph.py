@@ -20,7 +20,7 @@ FLOORS = (
     {"command", "problems", "sql", "chat", "cost", "grading", "training", "statistics"}
     | {"engine", "previous", "served", "owner"},
     {"near_duplicates", "replies", "store", "openai", "ray", "transformers", "vllm"},
-    {"asking"},
+    {"asking", "smoke"},
 )
 
 

@@ -32,7 +32,7 @@ def branch(student: Path, tmp_path: Path) -> Path:
 
 
 def check(student: Path, **branches: Path) -> None:
-    from stages.shared.fusion.gate import check_compatible
+    from stages.shared.merging.gate import check_compatible
 
     check_compatible(student, branches)
 

@@ -8,7 +8,7 @@ import pytest
 from stages.merge import MergeParams, merge, recipes
 from stages.shared.errors import InputError
 from stages.shared.files import folder_hash
-from stages.shared.fusion.methods import MethodParameters
+from stages.shared.merging.methods import MethodParameters
 from stages.shared.params import RunParams, read_params
 from tests.conftest import TINY
 
@@ -36,6 +36,7 @@ def merge_params(
         parameters={**PARAMETERS, method: PARAMETERS[method] if parameters is None else parameters},
         dtype="float32",
         out_dtype="float32",
+        smoke=None,
     )
 
 
@@ -115,6 +116,7 @@ def written(folder: Path, line: str) -> Path:
         "parameters": "{ties: {density: 0.5}}",
         "dtype": "float32",
         "out_dtype": "float32",
+        "smoke": "null",
     }
     key, _, value = line.partition(": ")
     text = "merge:\n" + "".join(f"  {name}: {given}\n" for name, given in {**keys, key: value}.items())
@@ -137,8 +139,8 @@ def test_the_table_of_methods_is_mergekits():
 
     from mergekit.merge_methods.base import BasePolicy, ParameterScope
 
-    from stages.shared.fusion.method import register
-    from stages.shared.fusion.methods import FLAG, METHODS, Number
+    from stages.shared.merging.method import register
+    from stages.shared.merging.methods import FLAG, METHODS, Number
 
     register()
     from mergekit.merge_methods.registry import registered_methods
@@ -239,7 +241,7 @@ def run_mergekit(recipe: dict[str, Any], target: Path) -> Path:
     from mergekit.config import MergeConfiguration
     from mergekit.merge import MergeOptions, run_merge
 
-    from stages.shared.fusion.method import register
+    from stages.shared.merging.method import register
 
     register()
     config = MergeConfiguration.model_validate(recipe)
@@ -253,7 +255,7 @@ def run_mergekit(recipe: dict[str, Any], target: Path) -> Path:
 def test_mergekit_itself_fuses_to_the_same_files_as_our_stream(
     workspace: Path, monkeypatch, tmp_path: Path, dtype: str, order: str
 ):
-    from stages.shared.fusion.streaming import stream_merge
+    from stages.shared.merging.streaming import stream_merge
 
     monkeypatch.chdir(workspace)
     multiplier = [{"filter": "mlp", "value": 0.5}, {"value": [1.0, 2.0]}]
@@ -270,7 +272,7 @@ def test_models_in_several_files_are_fused_to_the_same_weights(workspace: Path, 
     import transformers
     from safetensors.torch import load_file
 
-    from stages.shared.fusion import streaming
+    from stages.shared.merging import streaming
 
     monkeypatch.chdir(workspace)
     (recipe,) = recipes(merge_params("branch_fusion"))
@@ -308,7 +310,7 @@ def test_parity_draws_mergekits_sample_of_a_large_tensor():
     from mergekit.merge_methods.arcee_fusion import arcee_fusion_merge_method
     from mergekit.merge_methods.base import TensorGroup
 
-    from stages.shared.fusion.arcee import arcee_fusion
+    from stages.shared.merging.arcee import arcee_fusion
 
     torch.manual_seed(0)
     base = 0.02 * torch.randn(1100, 1000)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.shared.files import Row, whole_file, write_json
-from stages.shared.fusion.account import Account, accounts, place, total
+from stages.shared.merging.account import Account, accounts, place, total
 
 _OUTSIDE = "outside the layers"
 _WORDS = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.shared.errors import InputError
-from stages.shared.fusion.tensors import TORCH_NAMES, Stored, stored_tensors
+from stages.shared.merging.tensors import TORCH_NAMES, Stored, stored_tensors
 
 # of a config, what says nothing of the weights; its special tokens are compared as the tokenizer has them, since
 # trainers write the tokenizer's into it

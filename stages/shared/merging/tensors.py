@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from stages.shared.errors import InputError
-from stages.shared.fusion.rows import matrix_shape
+from stages.shared.merging.rows import matrix_shape
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 TORCH_NAMES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.shared.files import write_json
-from stages.shared.fusion.fusion import Fusion, fuse
-from stages.shared.fusion.tensors import (
+from stages.shared.merging.fusion import Fusion, fuse
+from stages.shared.merging.tensors import (
     INDEX,
     SINGLE,
     TORCH_NAMES,

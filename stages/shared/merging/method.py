@@ -1,6 +1,6 @@
 """`branch_fusion`, a merge method of mergekit's: for its recipes, its API and its command line.
 
-Run     python -m stages.shared.fusion.method RECIPE.yml OUT    # mergekit-yaml that knows branch_fusion
+Run     python -m stages.shared.merging.method RECIPE.yml OUT    # mergekit-yaml that knows branch_fusion
 """
 
 from typing import Annotated, Any, Literal
@@ -11,9 +11,9 @@ from mergekit.merge_methods.base import BasePolicy, InputContract, TensorGroup
 from mergekit.merge_methods.easy_define import merge_method
 from pydantic import Field
 
-from stages.shared.fusion.arcee import arcee_fusion
-from stages.shared.fusion.fusion import Fusion, fuse
-from stages.shared.fusion.rows import RowsInMemory
+from stages.shared.merging.arcee import arcee_fusion
+from stages.shared.merging.fusion import Fusion, fuse
+from stages.shared.merging.rows import RowsInMemory
 
 NAME = "branch_fusion"
 

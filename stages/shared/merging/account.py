@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from stages.shared.fusion.importance import divergences
-from stages.shared.fusion.rows import Rows
-from stages.shared.fusion.spans import Span, in_threads, spans
-from stages.shared.fusion.tensors import TORCH_NAMES, OpenFiles, RowsInFile, stored_tensors
+from stages.shared.merging.importance import divergences
+from stages.shared.merging.rows import Rows
+from stages.shared.merging.spans import Span, in_threads, spans
+from stages.shared.merging.tensors import TORCH_NAMES, OpenFiles, RowsInFile, stored_tensors
 
 _EPSILON = 1e-8  # mergekit's, in its divergence
 _WRONG_RATIO = 0.1  # a divergence further off than this counts as wrong

@@ -22,10 +22,10 @@ import numba
 import numpy as np
 
 from stages.shared.errors import StageError
-from stages.shared.fusion import selection
-from stages.shared.fusion.importance import divergences, importances
-from stages.shared.fusion.rows import Rows, RowsInMemory
-from stages.shared.fusion.spans import Span, in_threads, spans
+from stages.shared.merging import selection
+from stages.shared.merging.importance import divergences, importances
+from stages.shared.merging.rows import Rows, RowsInMemory
+from stages.shared.merging.spans import Span, in_threads, spans
 
 Order = Literal["free", "sequential"]
 Granularity = Literal["tensor", "row"]
