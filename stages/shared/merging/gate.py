@@ -6,6 +6,7 @@ A merge of models that differ in any of these goes through, and its result talks
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def _own_problems(folder: Path) -> Iterator[str]:
     strange = {tensor.dtype for tensor in stored.values() if "weight" in tensor.name} - set(TORCH_NAMES)
     if strange:
         yield f"the dtype of its weights is {_some(strange)}, not one of {', '.join(TORCH_NAMES)}"
-    highest = max(_token_ids(folder), default=-1)
+    highest = max(_loaded_tokenizer(folder).get_vocab().values(), default=-1)
     embeddings = [tensor for name, tensor in stored.items() if name.endswith("embed_tokens.weight")]
     vocab_size = _config(folder).get("vocab_size")
     for tensor in embeddings:
@@ -110,40 +111,30 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _tokenizer(folder: Path) -> dict[str, Any]:
-    """What decides how text becomes ids and messages text, the long parts as hashes."""
-    settings = _json(folder / "tokenizer_config.json")
-    file, template = folder / "chat_template.jinja", settings.get("chat_template")
-    if file.is_file():
-        template = file.read_text()
-    fast = _json(folder / "tokenizer.json")
-    slow = folder / "tokenizer.model"
+    """What decides how text becomes ids and messages text, the long parts as hashes.
+
+    As transformers loads it, not as it is stored: by a config's model_type version 5 puts its own pre-tokenizer and
+    normalizer in place of the file's, so the file that a trainer saves differs from the one that it loaded.
+    """
+    tokenizer = _loaded_tokenizer(folder)
+    parts = json.loads(tokenizer.backend_tokenizer.to_str()) if tokenizer.is_fast else {}
     return {
-        **{name: _content(settings.get(name)) for name in _SPECIAL},
-        **{part: _hash(fast.get(part)) for part in _TOKENIZER_PARTS},
-        "tokenizer.model": hashlib.sha256(slow.read_bytes()).hexdigest()[:12] if slow.is_file() and not fast else None,
-        "vocabulary": len(_token_ids(folder)),
-        "chat template": _hash(template),
+        **{name: getattr(tokenizer, name) for name in _SPECIAL},
+        **{part: _hash(parts.get(part)) for part in _TOKENIZER_PARTS},
+        "vocabulary": _hash(tokenizer.get_vocab()),
+        "chat template": _hash(tokenizer.chat_template),
     }
 
 
-def _token_ids(folder: Path) -> set[int]:
-    fast = _json(folder / "tokenizer.json")
-    vocabulary = fast.get("model", {}).get("vocab", {})
-    ids = set(vocabulary.values()) if isinstance(vocabulary, dict) else set(range(len(vocabulary)))
-    return ids | {token["id"] for token in fast.get("added_tokens", [])}
+@cache
+def _loaded_tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
 
-
-def _json(file: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-    return content
-
-
-def _content(token: Any) -> Any:
-    return token.get("content") if isinstance(token, dict) else token
+    return AutoTokenizer.from_pretrained(folder)
 
 
 def _hash(value: Any) -> str | None:
-    return None if value is None else hashlib.sha256(json.dumps(value).encode()).hexdigest()[:12]
+    return None if value is None else hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _dtypes(stored: dict[str, Stored]) -> str:
