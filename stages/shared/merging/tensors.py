@@ -7,9 +7,10 @@ safetensors.torch.save_file writes.
 import json
 import math
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -85,6 +86,7 @@ class RowsInFile:
     stored: Stored
     stream: BinaryIO
     dtype: str | None
+    _buffers: threading.local = field(default_factory=threading.local, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -92,16 +94,24 @@ class RowsInFile:
         return matrix_shape(self.stored.shape)
 
     def read(self, start: int, stop: int) -> Any:
-        """Rows start to stop (stop - start, N); safe from several threads."""
+        """Rows start to stop (stop - start, N), until this thread reads others; safe from several threads."""
         import torch
 
-        columns = self.shape[1]
-        own = getattr(torch, TORCH_NAMES[self.stored.dtype])
-        rows = torch.empty((stop - start, columns), dtype=own)
+        rows = self._buffer(stop - start)
         if rows.numel():
-            offset = self.stored.offset + start * columns * own.itemsize
+            offset = self.stored.offset + start * rows.shape[1] * rows.element_size()
             os.preadv(self.stream.fileno(), [rows.view(torch.uint8).numpy()], offset)
         return rows if self.dtype is None else rows.to(getattr(torch, self.dtype))
+
+    def _buffer(self, n_rows: int) -> Any:
+        """Room for some rows, the same each time: new memory would cost as much as the reading."""
+        import torch
+
+        rows = getattr(self._buffers, "rows", None)
+        if rows is None or len(rows) < n_rows:
+            rows = torch.empty((n_rows, self.shape[1]), dtype=getattr(torch, TORCH_NAMES[self.stored.dtype]))
+            self._buffers.rows = rows
+        return rows[:n_rows]
 
 
 @dataclass(frozen=True)
