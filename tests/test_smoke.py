@@ -114,10 +114,12 @@ def no_stop_token(folder: Path) -> None:
 
 
 def broken_tokenizer(folder: Path) -> None:
-    """Two letters of the vocabulary change places."""
+    """The ids of all tokens but the special ones turned round."""
     content = json.loads((folder / "tokenizer.json").read_text())
-    vocabulary = content["model"]["vocab"]
-    vocabulary["1"], vocabulary["+"] = vocabulary["+"], vocabulary["1"]
+    special = {token["id"] for token in content["added_tokens"]}
+    ids = [each for each in content["model"]["vocab"].values() if each not in special]
+    turned = dict(zip(ids, reversed(ids), strict=True))
+    content["model"]["vocab"] = {key: turned.get(each, each) for key, each in content["model"]["vocab"].items()}
     (folder / "tokenizer.json").write_text(json.dumps(content))
 
 

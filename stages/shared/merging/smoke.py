@@ -61,6 +61,9 @@ def check_smoke(
     Raises:
         StageError: Every check that failed, with its figures.
     """
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
     rows = {domain: read_rows(file, SFT)[: params.rows_per_domain] for domain, file in datasets.items()}
     _check_weights(merged)
     answers = _answers(merged, rows, params, run)
