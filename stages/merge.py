@@ -1,11 +1,12 @@
-"""The branches, merged into one model by mergekit.
+"""The branches, merged into one model: by mergekit, or by our stable branch fusion.
 
-The recipe handed to mergekit is generated from params.yaml and kept beside the model. arcee_fusion
-takes two models, so more branches are fused one after another, in the order of params.yaml, as the
-paper does: the first branch is the base of the second, their fusion the base of the third.
+The recipe is generated from params.yaml in mergekit's own form and kept beside the model. Methods that take two
+models take more branches one after another, in the order of params.yaml: the first branch is the base of the second,
+their merge the base of the third. Models that do not fit together are refused before anything is written; a merged
+model that does not pass the smoke gate fails the stage, and stays with its report to be looked at.
 
-Reads   models/student, models/branches
-Writes  models/merged, reports/cost/merge.json
+Reads   models/student, models/branches, data/sft
+Writes  models/merged, reports/merge, reports/cost/merge.json
 Params  run, merge
 Run     python -m stages.merge
 """
@@ -22,12 +23,19 @@ from stages.shared.command import run
 from stages.shared.cost import measured
 from stages.shared.errors import InputError
 from stages.shared.files import whole_folder
+from stages.shared.merging.gate import check_compatible
+from stages.shared.merging.methods import METHODS, MethodParameters, Weight, is_by_branch
+from stages.shared.merging.smoke import SmokeParams, check_smoke
 from stages.shared.params import Params, RunParams, read_params
 
 STUDENT = Path("models/student")
 BRANCHES = Path("models/branches")
 MERGED = Path("models/merged")
+REPORT = Path("reports/merge")
+DATASETS = Path("data/sft")
 RECIPE = "mergekit_config.yml"
+OURS = "branch_fusion"
+_BETWEEN = "merge"  # and a number: the result of that recipe
 _CARRIED_OVER = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -36,34 +44,63 @@ _CARRIED_OVER = (
     contract.FILE,
 )
 
-Method = Literal["linear", "task_arithmetic", "ties", "dare_ties", "arcee_fusion", "sce"]
-_UNWEIGHTED: tuple[Method, ...] = ("arcee_fusion", "sce")
-
 
 class MergeParams(Params):
     """How the branches become one.
 
     Args:
-        order: The branches; only arcee_fusion cares in which order they come.
+        method: branch_fusion, or any of mergekit's; stages/shared/merging/methods.py lists them.
+        order: The branches; their order matters to the methods that take two models, and to branch_fusion with
+            order sequential.
         weights: Of each branch, for the methods that take weights.
-        parameters: mergekit's own parameters for each method, so that a sweep changes one word.
+        parameters: Those of each method, so that a sweep changes one word. Numbers may vary over layers and tensors
+            in mergekit's forms: [0.2, 0.8], or [{filter: mlp, value: 0.8}, {value: 0.5}].
         dtype: Of the arithmetic. out_dtype: of the merged weights.
+        smoke: What the merged model must do before it counts as one; null for no gate.
     """
 
-    method: Method
-    order: tuple[str, ...] = Field(min_length=2)
-    weights: dict[str, float]
-    parameters: dict[Method, dict[str, float | bool]]
+    method: str
+    order: tuple[str, ...] = Field(min_length=1)
+    weights: dict[str, Weight]
+    parameters: MethodParameters  # type: ignore[valid-type]  # made from the table of methods
     dtype: Literal["float32", "bfloat16"]
     out_dtype: Literal["float32", "bfloat16"]
+    smoke: SmokeParams | None
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
+        if self.method not in METHODS:
+            raise ValueError(f"a method among {', '.join(METHODS)}; not {self.method}")
+        method, n = METHODS[self.method], len(self.order)
+        if n < method.min_branches:
+            raise ValueError(f"at least {method.min_branches} branches in order, for {self.method}")
+        if method.max_branches and n > method.max_branches:
+            raise ValueError(f"at most {method.max_branches} branches in order, for {self.method}")
         if set(self.weights) != set(self.order) or len(set(self.order)) != len(self.order):
             raise ValueError(f"one weight for each branch of order ({', '.join(self.order)})")
-        if self.method not in self.parameters:
-            raise ValueError(f"parameters of {self.method} ({{}} for mergekit's defaults)")
+        if getattr(self.parameters, self.method) is None:
+            raise ValueError(f"parameters of {self.method} ({{}} for its defaults)")
         return self
+
+    @model_validator(mode="after")
+    def _parameters_agree(self) -> Self:
+        for name, value in self.own_parameters.items():
+            if is_by_branch(value) and set(value) != set(self.order):
+                raise ValueError(f"parameters.{self.method}.{name} for each branch of order, or one for all")
+        if self.is_parity and (len(self.order) > 2 or len(self.own_parameters) > 1):
+            raise ValueError("two branches and no other parameter with parity, as in mergekit's arcee_fusion")
+        return self
+
+    @property
+    def own_parameters(self) -> dict[str, Any]:
+        """What params.yaml says of the chosen method."""
+        section: Params = getattr(self.parameters, self.method)
+        return section.model_dump(exclude_unset=True)
+
+    @property
+    def is_parity(self) -> bool:
+        """Whether branch_fusion is to compute mergekit's arcee_fusion instead."""
+        return self.method == OURS and self.own_parameters.get("parity", False) is True
 
 
 def main() -> None:
@@ -75,9 +112,29 @@ def main() -> None:
     params = read_params(MergeParams, "merge")
     _check_branches(params)
     _check_contracts(params)
+    check_compatible(STUDENT, {name: BRANCHES / name for name in params.order})
     with measured("merge") as cost, whole_folder(MERGED) as folder:
         merge(params, run_params, folder)
         cost["branches"] = len(params.order)
+    _write_report(params, run_params)
+    if params.smoke:
+        parents = {"student": STUDENT, **{name: BRANCHES / name for name in params.order}}
+        datasets = {name: DATASETS / f"{name}.parquet" for name in params.order}
+        check_smoke(MERGED, parents, datasets, params.smoke, run_params, REPORT / "smoke.json")
+
+
+def _write_report(params: MergeParams, run_params: RunParams) -> None:
+    from stages.shared.merging.merge_report import write_merge_report
+
+    with whole_folder(REPORT) as folder:
+        write_merge_report(
+            folder,
+            method=params.method,
+            student=STUDENT,
+            branches={name: BRANCHES / name for name in params.order},
+            merged=MERGED,
+            threads=run_params.threads,
+        )
 
 
 def merge(params: MergeParams, run_params: RunParams, folder: Path) -> None:
@@ -87,8 +144,10 @@ def merge(params: MergeParams, run_params: RunParams, folder: Path) -> None:
     steps = recipes(params)
     with tempfile.TemporaryDirectory() as between:
         for index, step in enumerate(steps):
-            target = folder if index == len(steps) - 1 else Path(between) / f"fusion{index}"
-            _run_mergekit(_located(step, Path(between)), target, run_params)
+            target = folder if index == len(steps) - 1 else Path(between) / f"{_BETWEEN}{index}"
+            located = _located(step, Path(between))
+            if params.method != OURS or params.is_parity or not _streamed(located, target, run_params):
+                _run_mergekit(located, target, run_params)
     for name in _CARRIED_OVER:  # mergekit leaves some of them out, depending on the recipe
         if (STUDENT / name).exists():
             shutil.copyfile(STUDENT / name, folder / name)
@@ -97,37 +156,49 @@ def merge(params: MergeParams, run_params: RunParams, folder: Path) -> None:
 
 
 def recipes(params: MergeParams) -> list[dict[str, Any]]:
-    """mergekit's recipes in the order they run; "fusion<i>" stands for the result of the i-th."""
+    """mergekit's recipes in the order they run; "merge<i>" stands for the result of the i-th."""
+    method = METHODS[params.method]
+    own = params.own_parameters
     shared: dict[str, Any] = {"merge_method": params.method, "dtype": params.dtype, "out_dtype": params.out_dtype}
-    parameters = params.parameters[params.method]
-    if parameters:
-        shared["parameters"] = dict(parameters)
+    common = {name: value for name, value in own.items() if not is_by_branch(value)}
+    if common:
+        shared["parameters"] = common
     branches = [str(BRANCHES / name) for name in params.order]
-    if params.method == "arcee_fusion":
-        bases = [branches[0], *(f"fusion{index}" for index in range(len(branches) - 2))]
+    if method.inputs == "chain":
+        bases = [branches[0], *(f"{_BETWEEN}{index}" for index in range(len(branches) - 2))]
         return [
             {**shared, "base_model": base, "models": [{"model": base}, {"model": branch}]}
             for base, branch in zip(bases, branches[1:], strict=True)
         ]
     models: list[dict[str, Any]] = [{"model": branch} for branch in branches]
-    if params.method not in _UNWEIGHTED:
-        for model, name in zip(models, params.order, strict=True):
-            model["parameters"] = {"weight": params.weights[name]}
-    if params.method == "linear":
-        return [{**shared, "models": models}]
-    return [{**shared, "base_model": str(STUDENT), "models": models}]
+    for model, name in zip(models, params.order, strict=True):
+        mine = {key: value[name] for key, value in own.items() if is_by_branch(value)}
+        if method.takes_weights:
+            mine["weight"] = params.weights[name]
+        if mine:
+            model["parameters"] = mine
+    base = {"base_model": str(STUDENT)} if method.inputs == "student" else {}
+    return [{**shared, **base, "models": models}]
 
 
 def _located(step: dict[str, Any], between: Path) -> dict[str, Any]:
-    """A recipe whose intermediate fusions are paths."""
+    """A recipe whose intermediate merges are paths."""
 
     def path(model: str) -> str:
-        return str(between / model) if model.startswith("fusion") else str(Path(model).resolve())
+        return str(between / model) if model.startswith(_BETWEEN) else str(Path(model).resolve())
 
     located = {**step, "models": [{**model, "model": path(model["model"])} for model in step["models"]]}
     if "base_model" in step:
         located["base_model"] = path(step["base_model"])
     return located
+
+
+def _streamed(recipe: dict[str, Any], target: Path, run_params: RunParams) -> bool:
+    from stages.shared.merging.method import register
+    from stages.shared.merging.streaming import stream_merge
+
+    register()
+    return stream_merge(recipe, target, run_params.threads)
 
 
 def _run_mergekit(recipe: dict[str, Any], target: Path, run_params: RunParams) -> None:

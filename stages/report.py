@@ -1,6 +1,6 @@
 """Everything a person reads: the table of models and domains with intervals, and what it all cost.
 
-Reads   reports/eval, reports/cost, reports/training, data/sft, data/rejected
+Reads   reports/eval, reports/cost, reports/merge, reports/training, data/sft, data/rejected
 Writes  reports/report.md, reports/metrics.json, reports/plots
 Params  report, models, evaluate.benchmarks, merge.method, merge.order
 Run     python -m stages.report
@@ -22,6 +22,7 @@ from stages.shared.statistics import Estimate, accuracy, paired_difference
 
 EVAL, COST, TRAINING = Path("reports/eval"), Path("reports/cost"), Path("reports/training")
 REPORT, METRICS, PLOTS = Path("reports/report.md"), Path("reports/metrics.json"), Path("reports/plots")
+MERGE = Path("reports/merge/merge.json")
 TEMPLATE = Path("stages/templates/report.md.jinja")
 
 
@@ -132,6 +133,7 @@ def _write_report(metrics: dict[str, Any], benchmarks: list[str], params: Report
         confidence=params.confidence,
         method=read_value("merge.method"),
         order=read_value("merge.order"),
+        merge=json.loads(MERGE.read_text())["model"],
     )
     with whole_file(REPORT) as partial:
         partial.write_text(text)

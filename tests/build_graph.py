@@ -10,9 +10,11 @@ from typing import Any
 # lower floors first; a module imports its own floor and those below it
 FLOORS = (
     {"errors"},
-    {"params", "records", "files", "values", "channel", "grade", "notation", "units"},
-    {"serving", "sandbox", "text", "answers", "choice", "collection", "mathematics", "quantity"},
-    {"remote", "workers", "equality", "majority"},
+    {"params", "records", "files", "values", "channel", "grade", "notation", "units"}
+    | {"matrix", "importance", "selection", "spans", "arcee"},
+    {"serving", "sandbox", "text", "answers", "choice", "collection", "mathematics", "quantity"}
+    | {"tensors", "methods", "fusion"},
+    {"remote", "workers", "equality", "majority"} | {"method", "streaming", "gate", "account", "merge_report"},
     {"cases", "player", "grader", "task"},
     {"examiner"},
     {"command", "problems", "sql", "chat", "cost", "grading", "statistics"}
@@ -21,7 +23,7 @@ FLOORS = (
     {"trainer"},
     {"run"},
     {"near_duplicates", "replies", "store", "openai", "ray", "transformers", "vllm"},
-    {"asking"},
+    {"asking", "smoke"},
 )
 
 

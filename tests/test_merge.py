@@ -1,12 +1,14 @@
 """mergekit merges as params.yaml says, the same bytes every time."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stages.merge import MergeParams, Method, merge, recipes
+from stages.merge import MergeParams, merge, recipes
 from stages.shared.errors import InputError
 from stages.shared.files import folder_hash
+from stages.shared.merging.methods import MethodParameters
 from stages.shared.params import RunParams, read_params
 from tests.conftest import TINY
 
@@ -19,17 +21,22 @@ PARAMETERS = {
     "dare_ties": {"density": 0.5, "normalize": True},
     "arcee_fusion": {},
     "sce": {"select_topk": 0.5},
+    "slerp": {"t": 0.5},
+    "branch_fusion": {"threshold_multiplier": 1.0},
 }
 
 
-def merge_params(method: Method, order: tuple[str, ...] = ORDER, weight: float = 0.5) -> MergeParams:
+def merge_params(
+    method: str, order: tuple[str, ...] = ORDER, weight: float = 0.5, parameters: dict[str, Any] | None = None
+) -> MergeParams:
     return MergeParams(
         method=method,
         order=order,
         weights=dict.fromkeys(order, weight),
-        parameters=PARAMETERS,
+        parameters={**PARAMETERS, method: PARAMETERS[method] if parameters is None else parameters},
         dtype="float32",
         out_dtype="float32",
+        smoke=None,
     )
 
 
@@ -38,7 +45,7 @@ def test_arcee_fusion_fuses_one_branch_after_another_in_order():
 
     assert [(step["base_model"], [model["model"] for model in step["models"]]) for step in steps] == [
         ("models/branches/a", ["models/branches/a", "models/branches/b"]),
-        ("fusion0", ["fusion0", "models/branches/c"]),
+        ("merge0", ["merge0", "models/branches/c"]),
     ]
 
 
@@ -50,15 +57,58 @@ def test_the_weights_of_params_reach_the_recipe():
     assert step["base_model"] == "models/student"
 
 
+def test_a_branch_may_have_its_own_parameter():
+    density = {"a": 0.2, "b": 0.5, "c": [0.1, 0.9]}
+    params = merge_params("ties").model_copy(update={"parameters": MethodParameters(ties={"density": density})})
+    (step,) = recipes(params)
+
+    assert [model["parameters"]["density"] for model in step["models"]] == list(density.values())
+    assert "parameters" not in step
+
+
 WRONG = [
     ("weights: {a: 1.0}", "one weight for each branch of order"),
     ("method: sliced", "sliced"),
     ("order: [a]", "at least 2"),
+    ("parameters: {ties: {densty: 0.5}}", r"merge.parameters.ties.densty: expected a known key"),
+    ("parameters: {ties: {density: 1.5}}", r"merge.parameters.ties.density: expected a number above 0 up to 1"),
+    ("parameters: {ties: {density: [0.5, 0]}}", r"merge.parameters.ties.density"),
+    ("parameters: {ties: {density: [{filter: mlp, value: 2}]}}", r"merge.parameters.ties.density"),
+    ("parameters: {ties: {density: [{filter: mlp, values: 1}]}}", r"merge.parameters.ties.density"),
+    ("parameters: {ties: {density: {a: 0.5}}}", "parameters.ties.density for each branch of order"),
+    ("parameters: {ties: {normalize: 1}}", r"merge.parameters.ties.normalize: expected true or false"),
+    ("parameters: {ties: {weight: 1.0}}", r"merge.parameters.ties.weight"),
+    ("parameters: {ties: {}, slerp: {}}", r"merge.parameters.slerp.t: expected a value, got none"),
+    ("parameters: {ties: {}, sliced: {}}", r"merge.parameters.sliced"),
+    ("parameters: {ties: {}, branch_fusion: {granularity: column}}", "expected tensor or row"),
+    ("parameters: {ties: {}, branch_fusion: {threshold_multiplier: -1}}", "a number from 0"),
+    ("parameters: {dare_ties: {}}", "parameters of ties"),
+    ("weights: {a: 0.5, b: .nan}", r"merge.weights.b: expected a number"),
 ]
+
+RIGHT = [
+    "parameters: {ties: {density: [0.2, 0.8]}}",
+    "parameters: {ties: {density: [{filter: mlp, value: 0.8}, {value: 0.5}]}}",
+    "parameters: {ties: {density: {filter: mlp, value: [0.2, 0.8]}}}",
+    "parameters: {ties: {density: {a: 0.5, b: 1}}}",
+    "parameters: {ties: {lambda: 1e-1, int8_mask: true}, karcher: {max_iter: 5}}",
+    "weights: {a: [0.2, 0.8], b: 1}",
+]
+
+
+@pytest.mark.parametrize("line", RIGHT)
+def test_parameters_may_vary_over_layers_tensors_and_branches(tmp_path: Path, line: str):
+    assert read_params(MergeParams, "merge", file=written(tmp_path, line)).method == "ties"
 
 
 @pytest.mark.parametrize(("line", "message"), WRONG, ids=[line for line, _ in WRONG])
 def test_a_wrong_recipe_is_refused(tmp_path: Path, line: str, message: str):
+    with pytest.raises(InputError, match=message):
+        read_params(MergeParams, "merge", file=written(tmp_path, line))
+
+
+def written(folder: Path, line: str) -> Path:
+    """A params.yaml with a right section merge, one line of it replaced."""
     keys = {
         "method": "ties",
         "order": "[a, b]",
@@ -66,13 +116,54 @@ def test_a_wrong_recipe_is_refused(tmp_path: Path, line: str, message: str):
         "parameters": "{ties: {density: 0.5}}",
         "dtype": "float32",
         "out_dtype": "float32",
+        "smoke": "null",
     }
     key, _, value = line.partition(": ")
     text = "merge:\n" + "".join(f"  {name}: {given}\n" for name, given in {**keys, key: value}.items())
-    (tmp_path / "params.yaml").write_text(text)
+    (folder / "params.yaml").write_text(text)
+    return folder / "params.yaml"
 
-    with pytest.raises(InputError, match=message):
-        read_params(MergeParams, "merge", file=tmp_path / "params.yaml")
+
+@pytest.mark.parametrize(
+    "parameters", [{"parity": True}, {"parity": True, "granularity": "row"}], ids=["three branches", "granularity"]
+)
+def test_parity_takes_two_branches_and_nothing_else(parameters: dict):
+    order = ORDER if len(parameters) == 1 else ORDER[:2]
+    with pytest.raises(ValueError, match="two branches and no other parameter"):
+        merge_params("branch_fusion", order, parameters=parameters)
+
+
+@pytest.mark.slow
+def test_the_table_of_methods_is_mergekits():
+    import typing
+
+    from mergekit.merge_methods.base import BasePolicy, ParameterScope
+
+    from stages.shared.merging.method import register
+    from stages.shared.merging.methods import FLAG, METHODS, Number
+
+    register()
+    from mergekit.merge_methods.registry import registered_methods
+
+    specs = {method.spec.name: method.spec for method in registered_methods()}
+    assert specs.keys() == METHODS.keys()
+    for name, spec in specs.items():
+        method = METHODS[name]
+        theirs = {parameter.name: parameter for parameter in spec.parameters}
+        assert ("weight" in theirs) == method.takes_weights, name
+        assert theirs.keys() - {"weight"} == method.parameters.keys(), name
+        assert (spec.contract.base == BasePolicy.IGNORED) == (method.inputs == "branches"), name
+        assert (spec.contract.max_inputs == 2) == (method.inputs == "chain"), name
+        assert spec.contract.max_non_base in (None, method.max_branches), name
+        for key, parameter in method.parameters.items():
+            is_per_branch = theirs[key].scope != ParameterScope.SHARED
+            assert (theirs[key].required, is_per_branch) == (parameter.is_required, parameter.is_per_branch), (
+                name,
+                key,
+            )
+            assert (theirs[key].value_type is bool) == (parameter.range == FLAG), (name, key)
+            is_number = {int, float} & {theirs[key].value_type, *typing.get_args(theirs[key].value_type)}
+            assert bool(is_number) == isinstance(parameter.range, Number), (name, key)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +197,7 @@ def merged(workspace: Path, params: MergeParams, name: str) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", PARAMETERS)
-def test_each_method_gives_a_whole_model_and_the_same_bytes_twice(workspace: Path, monkeypatch, method: Method):
+def test_each_method_gives_a_whole_model_and_the_same_bytes_twice(workspace: Path, monkeypatch, method: str):
     import transformers
 
     monkeypatch.chdir(workspace)
@@ -144,3 +235,89 @@ def test_the_order_decides_what_arcee_fusion_keeps(workspace: Path, monkeypatch)
     other = merged(workspace, merge_params("arcee_fusion", ("c", "b", "a")), "cba")
 
     assert (one / "model.safetensors").read_bytes() != (other / "model.safetensors").read_bytes()
+
+
+def run_mergekit(recipe: dict[str, Any], target: Path) -> Path:
+    from mergekit.config import MergeConfiguration
+    from mergekit.merge import MergeOptions, run_merge
+
+    from stages.shared.merging.method import register
+
+    register()
+    config = MergeConfiguration.model_validate(recipe)
+    run_merge(config, str(target), MergeOptions(random_seed=RUN.seed, write_model_card=False, quiet=True))
+    return target
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("order", ["free", "sequential"])
+def test_mergekit_itself_fuses_to_the_same_files_as_our_stream(
+    workspace: Path, monkeypatch, tmp_path: Path, dtype: str, order: str
+):
+    from stages.shared.merging.streaming import stream_merge
+
+    monkeypatch.chdir(workspace)
+    multiplier = [{"filter": "mlp", "value": 0.5}, {"value": [1.0, 2.0]}]
+    params = merge_params("branch_fusion", parameters={"threshold_multiplier": multiplier, "order": order})
+    (recipe,) = recipes(params.model_copy(update={"dtype": dtype, "out_dtype": "bfloat16"}))
+    theirs = run_mergekit(recipe, tmp_path / "theirs")
+
+    assert stream_merge(recipe, tmp_path / "ours", threads=2)
+    assert folder_hash(tmp_path / "ours") == folder_hash(theirs)
+
+
+@pytest.mark.slow
+def test_models_in_several_files_are_fused_to_the_same_weights(workspace: Path, monkeypatch, tmp_path: Path):
+    import transformers
+    from safetensors.torch import load_file
+
+    from stages.shared.merging import streaming
+
+    monkeypatch.chdir(workspace)
+    (recipe,) = recipes(merge_params("branch_fusion"))
+    assert streaming.stream_merge(recipe, tmp_path / "one", threads=1)
+    sharded = tmp_path / "student"
+    transformers.AutoModelForCausalLM.from_pretrained("models/student").save_pretrained(sharded, max_shard_size="50KB")
+    monkeypatch.setattr(streaming, "_MAX_SHARD_BYTES", 60_000)
+    assert streaming.stream_merge({**recipe, "base_model": str(sharded)}, tmp_path / "several", threads=1)
+
+    files = sorted((tmp_path / "several").glob("*.safetensors"))
+    assert len(files) > 2
+    several = {name: tensor for file in files for name, tensor in load_file(file).items()}
+    one = load_file(tmp_path / "one/model.safetensors")
+    assert several.keys() == one.keys()
+    assert all(several[name].equal(one[name]) for name in one)
+    transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "several")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_parity_is_mergekits_arcee_fusion_to_the_bit(workspace: Path, monkeypatch, tmp_path: Path, dtype: str):
+    monkeypatch.chdir(workspace)
+    update = {"dtype": dtype, "out_dtype": dtype}
+    ours = merge_params("branch_fusion", ("a", "b"), parameters={"parity": True}).model_copy(update=update)
+    (arcee,) = recipes(merge_params("arcee_fusion", ("a", "b")).model_copy(update=update))
+    merge(ours, RUN, tmp_path)
+
+    theirs = run_mergekit(arcee, tmp_path / "theirs") / "model.safetensors"
+    assert (tmp_path / "model.safetensors").read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.slow
+def test_parity_draws_mergekits_sample_of_a_large_tensor():
+    import torch
+    from mergekit.merge_methods.arcee_fusion import arcee_fusion_merge_method
+    from mergekit.merge_methods.base import TensorGroup
+
+    from stages.shared.merging.arcee import arcee_fusion
+
+    torch.manual_seed(0)
+    base = 0.02 * torch.randn(1100, 1000)
+    other = base + 1e-3 * torch.randn(1100, 1000)
+    torch.manual_seed(7)
+    (theirs,) = arcee_fusion_merge_method([TensorGroup.from_tensors([base, other], base_index=0)])
+    torch.manual_seed(7)
+    assert torch.equal(arcee_fusion(base, other), theirs)
+    torch.manual_seed(8)
+    assert not torch.equal(arcee_fusion(base, other), theirs)

@@ -53,11 +53,30 @@ def test_the_links_of_readme_lead_somewhere(project: Path):
     assert [link for link in links if not (project / link).exists()] == []
 
 
+def yaml_of_readme(project: Path, section: str) -> str:
+    (block,) = re.findall(rf"```yaml\n({section}:.*?)```", (project / "README.md").read_text(), re.DOTALL)
+    return block
+
+
 def test_the_source_of_readme_is_valid(project: Path, tmp_path: Path):
     from stages.shared.params import read_params
     from stages.source import SourceParams
 
-    (block,) = re.findall(r"```yaml\n(.*?)```", (project / "README.md").read_text(), re.DOTALL)
-    (tmp_path / "params.yaml").write_text(block)
+    (tmp_path / "params.yaml").write_text(yaml_of_readme(project, "source"))
 
     assert read_params(SourceParams, "source.openr1", file=tmp_path / "params.yaml").columns
+
+
+def test_the_merge_of_readme_is_valid_in_the_toy(project: Path, tmp_path: Path):
+    from ruamel.yaml import YAML
+
+    from stages.merge import MergeParams
+    from stages.shared.params import read_params, read_section
+
+    merge = {
+        **read_section("merge", project / "profiles/toy.yaml"),
+        **YAML().load(yaml_of_readme(project, "merge"))["merge"],
+    }
+    YAML().dump({"merge": merge}, tmp_path / "params.yaml")
+
+    assert read_params(MergeParams, "merge", file=tmp_path / "params.yaml").own_parameters["density"][0]["value"] == 0.8

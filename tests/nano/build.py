@@ -62,6 +62,8 @@ def _shrink(params: Any) -> None:
     params["sft"] |= {"max_steps": 4, "batch_size": 4, "logging_steps": 1}
     for mixture in params["mixture"].values():
         mixture["max_steps"] = 4
+    params["merge"]["smoke"] |= {"min_closed_ratio": None, "min_stopped_ratio": None, "max_tokens": 32}
+    params["merge"]["smoke"] |= {"max_loop_ratio": None, "max_loss_ratio": 2.0, "rows_per_domain": 4}
     for benchmark in params["evaluate"]["benchmarks"].values():
         benchmark["max_tokens"] = 32
 
