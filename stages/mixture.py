@@ -2,7 +2,7 @@
 
 Reads   models/student, data/sft
 Writes  models/mixtures/<name>, reports/training/<name>, reports/cost/mixture-<name>.json
-Params  run, sft, mixture.<name>
+Params  run, launch, sft, mixture.<name>
 Run     python -m stages.mixture --name mixture
 """
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import Field
 
 from stages.shared.command import Name, run
+from stages.shared.launch import LaunchParams
 from stages.shared.params import RunParams, read_params
 from stages.shared.training.hyperparameters import TrainingParams
 from stages.shared.training.run import fine_tune
@@ -34,6 +35,7 @@ def main(name: Name) -> None:
         datasets=[Path(f"data/sft/{domain}.parquet") for domain in params.domains],
         params=params,
         run_params=read_params(RunParams, "run"),
+        launch_params=read_params(LaunchParams, "launch"),
         output=Path("models/mixtures") / name,
         metrics=Path("reports/training") / name,
     )

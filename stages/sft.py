@@ -2,13 +2,14 @@
 
 Reads   models/student, data/sft/<domain>.parquet
 Writes  models/branches/<domain>, reports/training/<domain>, reports/cost/sft-<domain>.json
-Params  run, sft, domains.<domain>.sft
+Params  run, launch, sft, domains.<domain>.sft
 Run     python -m stages.sft --domain math
 """
 
 from pathlib import Path
 
 from stages.shared.command import Domain, run
+from stages.shared.launch import LaunchParams
 from stages.shared.params import RunParams, read_params
 from stages.shared.training.hyperparameters import TrainingParams
 from stages.shared.training.run import fine_tune
@@ -21,6 +22,7 @@ def main(domain: Domain) -> None:
         datasets=[Path(f"data/sft/{domain}.parquet")],
         params=read_params(TrainingParams, "sft", f"domains.{domain}.sft"),
         run_params=read_params(RunParams, "run"),
+        launch_params=read_params(LaunchParams, "launch"),
         output=Path("models/branches") / domain,
         metrics=Path("reports/training") / domain,
     )

@@ -20,7 +20,8 @@ FLOORS = (
     {"command", "problems", "sql", "chat", "cost", "grading", "statistics"}
     | {"engine", "previous", "served", "owner", "hyperparameters", "batches", "packing", "launch"},
     {"contract", "rows", "network"},
-    {"trainer"},
+    {"trainer", "checkpoints", "job"},
+    {"launcher"},
     {"run"},
     {"near_duplicates", "replies", "store", "openai", "ray", "transformers", "vllm"},
     {"asking", "smoke"},

@@ -6,6 +6,7 @@ from typing import Any
 from stages.base import make_network, make_tokenizer
 from stages.shared.chat import conversation, training_row
 from stages.shared.files import write_rows
+from stages.shared.launch import LaunchParams
 from stages.shared.params import RunParams
 from stages.shared.problems import Problem
 from stages.shared.records import SFT
@@ -14,6 +15,7 @@ from stages.shared.training.rows import Examples
 from tests.conftest import TINY
 
 RUN = RunParams(seed=0, threads=1)
+ALONE = LaunchParams(processes=1, nodes=1, strategy="none")
 PARAMS = TrainingParams(
     max_steps=4,
     batch_size=2,
@@ -53,10 +55,11 @@ def trainer_of(
     model: Any, tokenizer: Any, params: TrainingParams, folder: Path, questions: list[str] = QUESTIONS
 ) -> Any:
     """The trainer that a run would have."""
-    from stages.shared.training.trainer import make_trainer
+    from stages.shared.training.trainer import make_arguments, make_trainer
 
     rows = Examples(rows_of(tokenizer, questions))
-    return make_trainer(model, tokenizer, rows, params, RUN, folder, str(folder / "scratch"), "tiny")
+    arguments = make_arguments(params, RUN, folder / "scratch", "tiny", evaluates=False)
+    return make_trainer(model, tokenizer, rows, params, RUN, folder, arguments)
 
 
 def sft_set(folder: Path, questions: list[str], source: str = "arithmetic", answer: str = ANSWER) -> Path:
@@ -73,3 +76,30 @@ def sft_set(folder: Path, questions: list[str], source: str = "arithmetic", answ
     ]
     write_rows(target, SFT, rows)
     return target
+
+
+def make_student(folder: Path) -> None:
+    """models/student in a project's folder."""
+    from stages.shared import contract
+
+    tokenizer, student = tiny_tokenizer(), folder / "models/student"
+    tiny_model(tokenizer).save_pretrained(student)
+    tokenizer.save_pretrained(student)
+    contract.write_contract(student, tokenizer)
+
+
+def learn_branch(folder: Path, params: TrainingParams, launch: LaunchParams = ALONE, sft: str = "arithmetic") -> Path:
+    """Fine-tune the branch of a project's folder, which is the current one; its model."""
+    from stages.shared.training.run import fine_tune
+
+    output = Path("models/branches/math")
+    fine_tune(
+        name="sft-math",
+        datasets=[folder / f"{sft}.parquet"],
+        params=params,
+        run_params=RUN,
+        launch_params=launch,
+        output=output,
+        metrics=Path("reports/training/math"),
+    )
+    return output

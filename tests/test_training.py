@@ -9,11 +9,13 @@ from stages.shared.errors import InputError, StageError
 from stages.shared.files import folder_hash
 from stages.shared.training.rows import Examples
 from tests.learner import (
+    ALONE,
     ANSWER,
     PARAMS,
     QUESTIONS,
     RUN,
     UNEVEN,
+    make_student,
     other,
     rows_of,
     sft_set,
@@ -209,10 +211,7 @@ def test_a_branch_is_whole_and_its_cost_tells_what_was_left_out(tokenizer, tmp_p
     from stages.shared.training.run import fine_tune
 
     monkeypatch.chdir(tmp_path)
-    student = tmp_path / "models/student"
-    tiny_model(tokenizer).save_pretrained(student)
-    tokenizer.save_pretrained(student)
-    contract.write_contract(student, tokenizer)
+    make_student(tmp_path)
     dataset = sft_set(tmp_path, [*QUESTIONS, "9" * 100])
     for name in ("one", "two"):
         fine_tune(
@@ -220,6 +219,7 @@ def test_a_branch_is_whole_and_its_cost_tells_what_was_left_out(tokenizer, tmp_p
             datasets=[dataset],
             params=other(overlong="drop", held_out_rows=2, packing=True, max_steps=2),
             run_params=RUN,
+            launch_params=ALONE,
             output=tmp_path / name,
             metrics=tmp_path / "metrics" / name,
         )
@@ -227,4 +227,4 @@ def test_a_branch_is_whole_and_its_cost_tells_what_was_left_out(tokenizer, tmp_p
 
     assert folder_hash(tmp_path / "one") == folder_hash(tmp_path / "two")
     assert (cost["overlong_rows"], cost["held_out_rows"], cost["steps"]) == (1, 2, 2)
-    assert contract.check_contract(tmp_path / "one") == contract.check_contract(student)
+    assert contract.check_contract(tmp_path / "one") == contract.check_contract(tmp_path / "models/student")

@@ -160,6 +160,12 @@ def content_id(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:20]
 
 
+def file_hash(file: Path) -> str:
+    """A short hash over a file's bytes."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:20]
+
+
 def folder_hash(folder: Path, without: str = "") -> str:
     """A short hash over the names and bytes of all files of a folder, but those of one name."""
     total = hashlib.sha256()

@@ -19,6 +19,11 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def is_first() -> bool:
+    """Whether this process is the one that writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def split_batch(name: str, batch_size: int, max_per_device: int | None, processes: int) -> Batches:
     """The fewest passes that make exactly batch_size rows an optimiser step.
 

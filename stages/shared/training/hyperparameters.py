@@ -48,6 +48,7 @@ class TrainingParams(Params):
         held_out_rows: Rows that are not learnt: the loss on them is measured before, after each epoch and at the end.
         dtype: Of the arithmetic and of the saved model. bfloat16 still trains float32 copies of the weights, since a
             small learning rate changes nothing in a number of eight bits.
+        checkpoint_steps: Optimiser steps between checkpoints, from which a killed stage goes on; null for none.
     """
 
     max_steps: PositiveInt | None = None
@@ -70,6 +71,7 @@ class TrainingParams(Params):
     held_out_rows: NonNegativeInt = 0
     dtype: Literal["float32", "bfloat16"]
     logging_steps: PositiveInt
+    checkpoint_steps: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _one_length_of_training(self) -> Self:

@@ -4,15 +4,21 @@ from pathlib import Path
 from typing import Any
 
 from stages.shared.errors import InputError
+from stages.shared.training.batches import is_first
 from stages.shared.training.hyperparameters import LoraParams, TrainingParams
 
 
-def load_student(folder: Path, params: TrainingParams) -> Any:
-    """A model to train. Its weights are float32 but where adapters stand in for them; see TrainingParams.dtype."""
+def load_student(folder: Path, params: TrainingParams, strategy: str = "none") -> Any:
+    """A model to train.
+
+    Its weights are float32, see TrainingParams.dtype, but where adapters stand in for them, and under ZeRO, which
+    keeps a float32 copy of its own.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
-    dtype = torch.bfloat16 if params.lora and params.dtype == "bfloat16" else torch.float32
+    has_copy = bool(params.lora) or strategy.startswith("zero")
+    dtype = torch.bfloat16 if has_copy and params.dtype == "bfloat16" else torch.float32
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
 
 
@@ -101,11 +107,31 @@ def adapters(model: Any, lora: LoraParams | None) -> Any:
     )
 
 
-def finish(model: Any, params: TrainingParams) -> None:
+def whole_model(trainer: Any, folder: Path, params: TrainingParams, strategy: str) -> Any:
+    """The trained model with all its weights; None in processes that do not write.
+
+    Args:
+        folder: Of the student, whose shape it has.
+        strategy: Of the launch; under zero3 and fsdp no process holds all weights, and each has a part in this.
+    """
+    if strategy not in ("zero3", "fsdp"):
+        return trainer.accelerator.unwrap_model(trainer.model) if is_first() else None
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    if not is_first():
+        return None
+    model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+    model.load_state_dict(weights)
+    model.tie_weights()
+    return model
+
+
+def finish(model: Any, params: TrainingParams) -> Any:
     """Merge adapters into the weights they stand beside, and take the type that is saved."""
     import torch
     from peft import PeftModel
 
     if isinstance(model, PeftModel):
         model = model.merge_and_unload(safe_merge=True)
-    model.to(device="cpu", dtype=getattr(torch, params.dtype))
+    return model.to(device="cpu", dtype=getattr(torch, params.dtype))

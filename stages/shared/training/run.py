@@ -1,21 +1,32 @@
 """The one training run: base models, branches and mixtures all learn here, only their rows and params differ."""
 
+import json
+import os
+import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from stages.shared import contract
+from stages.shared.command import run
 from stages.shared.cost import measured
-from stages.shared.errors import StageError
-from stages.shared.files import whole_folder
+from stages.shared.errors import InputError, StageError
+from stages.shared.files import whole_folder, write_json
+from stages.shared.launch import LaunchParams
 from stages.shared.params import RunParams
+from stages.shared.training import checkpoints
+from stages.shared.training.batches import is_first
 from stages.shared.training.hyperparameters import TrainingParams
-from stages.shared.training.network import finish, load_student
+from stages.shared.training.job import Job, describe, read_job, refuse_other, write_job
+from stages.shared.training.network import finish, load_student, whole_model
 from stages.shared.training.rows import Examples, sft_examples
-from stages.shared.training.trainer import make_trainer
+from stages.shared.training.trainer import make_arguments, make_trainer
 
 STUDENT = Path("models/student")
+_MODEL, _METRICS, _TRAINED = "model", "metrics", "trained.json"
 
 
 @dataclass(frozen=True)
@@ -28,31 +39,94 @@ class Trained:
 
 
 def fine_tune(
-    *, name: str, datasets: list[Path], params: TrainingParams, run_params: RunParams, output: Path, metrics: Path
+    *,
+    name: str,
+    datasets: list[Path],
+    params: TrainingParams,
+    run_params: RunParams,
+    launch_params: LaunchParams,
+    output: Path,
+    metrics: Path,
 ) -> None:
-    """Fine-tune a copy of the student on SFT sets and save it whole.
+    """Fine-tune a copy of the student on SFT sets and save it whole; go on from where a killed start had come.
 
     Args:
-        name: Of the cost file.
+        name: Of the job and the cost file.
         datasets: SFT rows; all of them form one set.
         output: Folder of the model.
         metrics: Folder of DVCLive.
-    """
-    with measured(name) as cost, whole_folder(output) as folder, whole_folder(metrics) as metrics_folder:
-        import transformers
 
-        transformers.set_seed(run_params.seed)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(STUDENT)
-        contract.check_contract(STUDENT)
-        examples = sft_examples(tokenizer, datasets, params, run_params.seed)
-        model = load_student(STUDENT, params)
-        trained = train(model, tokenizer, examples, params, run_params, metrics_folder, name)
-        model.save_pretrained(folder)
+    Raises:
+        InputError: Params that do not fit, or the checkpoint of a job that differs.
+        StageError: As `train`; or a process of several failed.
+    """
+    if params.lora and launch_params.strategy in ("zero3", "fsdp"):
+        raise InputError(
+            where="launch.strategy",
+            expected="none, ddp or zero2 with lora, whose adapters need the weights whole",
+            got=launch_params.strategy,
+            do="set launch.strategy: zero2, or lora: null",
+        )
+    job = describe(name, datasets, STUDENT, params, run_params, launch_params)
+    if os.environ.get("NODE_RANK", "0") != "0":
+        return _start(job)  # the first node prepares, and takes the result
+    with measured(name) as cost:
+        _prepare(job)
+        _start(job)
+        with whole_folder(output) as folder, whole_folder(metrics) as metrics_folder:
+            for made, place in ((_MODEL, folder), (_METRICS, metrics_folder)):
+                place.rmdir()
+                shutil.move(job.folder / made, place)
+        cost |= json.loads((job.folder / _TRAINED).read_text())
+    shutil.rmtree(job.folder)
+    return None
+
+
+def _prepare(job: Job) -> None:
+    """An empty folder for the job, or one with a checkpoint of just this job."""
+    if checkpoint := checkpoints.newest(job.folder):
+        refuse_other(job)
+        print(f"{job.name}: goes on after step {checkpoints.step_of(checkpoint)}, from {checkpoint}")
+    else:
+        shutil.rmtree(job.folder, ignore_errors=True)
+        write_job(job)
+
+
+def _start(job: Job) -> None:
+    if job.launch.strategy == "none":
+        return learn(job)
+    from stages.shared.training.launcher import launch
+
+    return launch(job)
+
+
+def learn(job: Job) -> None:
+    """Train a job from its newest checkpoint on; of several processes, all of which call this, the first one saves."""
+    import transformers
+
+    transformers.set_seed(job.run.seed)
+    student, params, strategy = Path(job.student[0]), job.params, job.launch.strategy
+    tokenizer = transformers.AutoTokenizer.from_pretrained(student)
+    contract.check_contract(student)
+    examples = sft_examples(tokenizer, [Path(name) for name in job.datasets], params, job.run.seed)
+    start, metrics = checkpoints.newest(job.folder), job.folder / _METRICS
+    if is_first():
+        checkpoints.restore(start, metrics)
+    arguments = make_arguments(params, job.run, job.folder, job.name, bool(examples.held_out), strategy)
+    model = load_student(student, params, strategy)
+    trainer = make_trainer(model, tokenizer, examples, params, job.run, metrics, arguments)
+    checkpoints.check_disk(job.folder, trainer.model, params.checkpoint_steps)
+    trained = _run(trainer, job.name, start)
+    whole = whole_model(trainer, student, params, strategy)
+    if whole is None:
+        return
+    whole = finish(whole, params)
+    with whole_folder(job.folder / _MODEL) as folder:
+        whole.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         contract.write_contract(folder, tokenizer)
-        cost |= {"steps": trained.steps, "rows": trained.rows, "tokens": trained.tokens}
-        cost |= {"overlong_rows": examples.n_overlong}
-        cost |= {"held_out_rows": sum(map(len, examples.held_out.values()))}
+    counts = {"overlong_rows": examples.n_overlong, "held_out_rows": sum(map(len, examples.held_out.values()))}
+    write_json(job.folder / _TRAINED, asdict(trained) | counts)
 
 
 def train(
@@ -64,7 +138,7 @@ def train(
     metrics: Path,
     name: str,
 ) -> Trained:
-    """Train a model in place; afterwards its weights are whole, on the CPU and of the params' dtype.
+    """Train a model in place, in this process; afterwards its weights are on the CPU and of the params' dtype.
 
     Args:
         metrics: Folder for DVCLive's metrics and the curve of the loss.
@@ -76,8 +150,17 @@ def train(
             each other.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = make_trainer(model, tokenizer, examples, params, run_params, metrics, scratch, name)
-        result = trainer.train()
+        arguments = make_arguments(params, run_params, Path(scratch), name, bool(examples.held_out))
+        trainer = make_trainer(model, tokenizer, examples, params, run_params, metrics, arguments)
+        trained = _run(trainer, name, None)
+    finish(trainer.accelerator.unwrap_model(trainer.model), params)
+    return trained
+
+
+def _run(trainer: Any, name: str, start: Path | None) -> Trained:
+    if start:
+        trainer.rows_seen = checkpoints.rows_of(start)
+    result = trainer.train(resume_from_checkpoint=str(start) if start else None)
     if not result.training_loss < float("inf"):
         raise StageError(
             where=f"training of {name}",
@@ -85,9 +168,17 @@ def train(
             got=str(result.training_loss),
             do="lower the learning rate",
         )
-    finish(trainer.accelerator.unwrap_model(trainer.model), params)
     return Trained(
         steps=trainer.state.global_step,
         rows=trainer.rows_seen,
         tokens=int(trainer.state.num_input_tokens_seen),
     )
+
+
+def main(folder: Annotated[Path, typer.Argument(help="Of a job.")]) -> None:
+    """One process of a launch: train the job of a folder together with the others."""
+    learn(read_job(folder))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,15 +1,19 @@
 """TRL's SFTTrainer over rows whose labels are explicit: nothing of a row is left for it to decide."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from stages.shared.params import RunParams
-from stages.shared.training.batches import split_batch, world_size
+from stages.shared.training import checkpoints
+from stages.shared.training.batches import is_first, split_batch, world_size
 from stages.shared.training.hyperparameters import TrainingParams
 from stages.shared.training.network import adapters, check_liger, set_attention
 from stages.shared.training.packing import PackedRows, check_apart, pack
 from stages.shared.training.rows import Examples, as_dataset, check_lengths
+
+CONFIGS = Path("stages/launch")
 
 
 def make_trainer(
@@ -19,15 +23,17 @@ def make_trainer(
     params: TrainingParams,
     run_params: RunParams,
     metrics: Path,
-    scratch: str,
-    name: str,
+    arguments: Any,
 ) -> Any:
-    """The trainer of a run; nothing is trained yet."""
-    import torch
-    from dvclive import Live
-    from transformers.integrations import DVCLiveCallback
+    """The trainer of a run; nothing is trained yet.
 
-    torch.set_num_threads(run_params.threads)
+    Args:
+        metrics: Folder of DVCLive, which goes on with what is there.
+        arguments: From `make_arguments`.
+    """
+    import torch
+
+    torch.set_num_threads(max(1, run_params.threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     check_lengths(examples.training, params)
     set_attention(model, params)
     check_liger(params)
@@ -35,28 +41,38 @@ def make_trainer(
     # FlashAttention takes rows end to end, packed or not; other kernels want a batch
     is_flat = model.config._attn_implementation == "flash_attention_2"
     pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-    live = Live(str(metrics), report=None, save_dvc_exp=False, dvcyaml=None)
-    return _trainer_class(are_neighbours=params.packing or is_flat)(
+    arguments.padding_free = is_flat
+    # flat rows have no padding
+    arguments.include_num_input_tokens_seen = "all" if is_flat else "non_padding"
+    return _trainer_class(are_neighbours=params.packing or is_flat, metrics=metrics)(
         model=model,
         processing_class=tokenizer,
-        args=_arguments(params, run_params, scratch, name, is_flat, bool(examples.held_out)),
+        args=arguments,
         train_dataset=pack(rows, params.max_length) if params.packing else rows,
         eval_dataset={source: as_dataset(held_out) for source, held_out in sorted(examples.held_out.items())} or None,
         data_collator=PackedRows(pad_id) if params.packing and not is_flat else None,
         peft_config=adapters(model, params.lora),
-        callbacks=[_metrics(live, examples), DVCLiveCallback(live=live)],
+        callbacks=_callbacks(metrics, examples) if is_first() else [],
     )
 
 
-def _arguments(
-    params: TrainingParams, run_params: RunParams, scratch: str, name: str, is_flat: bool, evaluates: bool
+def make_arguments(
+    params: TrainingParams, run_params: RunParams, output: Path, name: str, evaluates: bool, strategy: str = "none"
 ) -> Any:
+    """TRL's arguments. Made before the model is loaded, since ZeRO-3 shares it out while it loads.
+
+    Args:
+        output: Folder of the checkpoints.
+        name: Of the run, for errors.
+        evaluates: Whether there are held-out rows.
+        strategy: Of the launch.
+    """
     import torch
     from trl import SFTConfig
 
     batches = split_batch(name, params.batch_size, params.max_batch_size_per_device, world_size())
     return SFTConfig(
-        output_dir=scratch,
+        output_dir=str(output),
         max_steps=params.max_steps or -1,
         num_train_epochs=params.epochs or 1,
         per_device_train_batch_size=batches.per_device,
@@ -69,7 +85,6 @@ def _arguments(
         max_grad_norm=params.max_grad_norm,
         max_length=None,  # TRL would cut at 1024; here longer rows were refused or dropped before
         packing=False,  # the rows are packed already
-        padding_free=is_flat,
         bf16=params.dtype == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
         gradient_checkpointing=params.gradient_checkpointing,
@@ -81,8 +96,10 @@ def _arguments(
         per_device_eval_batch_size=1,  # so the loss is the mean over rows, whatever they are padded to
         prediction_loss_only=True,
         logging_steps=params.logging_steps,
-        include_num_input_tokens_seen="all" if is_flat else "non_padding",  # flat rows have no padding
-        save_strategy="no",
+        **checkpoints.limit(params.checkpoint_steps),
+        fsdp=strategy == "fsdp" or None,
+        fsdp_config=str(CONFIGS / "fsdp.json") if strategy == "fsdp" else None,
+        ddp_find_unused_parameters=False,
         logging_nan_inf_filter=False,  # else a loss that is no number is logged as 0
         report_to="none",
         disable_tqdm=not sys.stderr.isatty(),  # a bar for a person, plain lines for a log
@@ -91,8 +108,8 @@ def _arguments(
     )
 
 
-def _trainer_class(are_neighbours: bool) -> Any:
-    """SFTTrainer that counts its rows, and refuses to train where several in one sequence see each other."""
+def _trainer_class(are_neighbours: bool, metrics: Path) -> Any:
+    """SFTTrainer that counts rows, marks whole checkpoints, and refuses rows in one sequence that see each other."""
     import torch
     from trl import SFTTrainer
 
@@ -113,6 +130,13 @@ def _trainer_class(are_neighbours: bool) -> Any:
                 inputs.pop("attention_mask", None)
             return super().compute_loss(model, inputs, *args, **kwargs)
 
+        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()
+            if is_first():
+                folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+                checkpoints.keep(folder, self.rows_seen, metrics)
+
     return Trainer
 
 
@@ -122,6 +146,14 @@ def _rows(inputs: dict[str, Any]) -> int:
         return len(inputs["input_ids"])
     starts = inputs["position_ids"] == 0
     return int((starts & inputs["attention_mask"].bool() if "attention_mask" in inputs else starts).sum())
+
+
+def _callbacks(metrics: Path, examples: Examples) -> list[Any]:
+    from dvclive import Live
+    from transformers.integrations import DVCLiveCallback
+
+    live = Live(str(metrics), resume=True, report=None, save_dvc_exp=False, dvcyaml=None)
+    return [_metrics(live, examples), DVCLiveCallback(live=live)]
 
 
 def _metrics(live: Any, examples: Examples) -> Any:

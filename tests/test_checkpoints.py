@@ -1,0 +1,167 @@
+"""A branch whose training is killed comes out as if it had not been, or says why it cannot."""
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from stages.shared.errors import InputError
+from stages.shared.files import folder_hash
+from stages.shared.launch import LaunchParams
+from stages.shared.training import checkpoints
+from stages.shared.training.job import describe, write_job
+from stages.shared.training.run import STUDENT
+from tests.learner import ALONE, QUESTIONS, RUN, UNEVEN, learn_branch, make_student, other, sft_set
+
+PARAMS = other(max_steps=60, checkpoint_steps=4, held_out_rows=2, logging_steps=1)
+KILLS = 10
+
+
+def learn_in(folder: Path) -> None:
+    os.chdir(folder)
+    learn_branch(folder, PARAMS)
+
+
+@pytest.mark.slow
+def test_a_branch_killed_ten_times_is_the_one_that_was_left_alone(tmp_path: Path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        folder.mkdir()
+        make_student(folder)
+        sft_set(folder, UNEVEN)
+    started = multiprocessing.get_context("forkserver")
+    started.set_forkserver_preload(["trl", "dvclive", "transformers.integrations", "stages.shared.training.run"])
+
+    def start(folder: Path) -> multiprocessing.process.BaseProcess:
+        process = started.Process(target=learn_in, args=(folder,))
+        process.start()
+        return process
+
+    start(whole).join()  # the first one also waits for the imports
+    shutil.rmtree(whole / "models/branches")
+    begin = time.perf_counter()
+    start(whole).join()
+    alone_s = time.perf_counter() - begin
+    moments = random.Random(0)
+    seen = []
+    for _ in range(KILLS):
+        process = start(killed)
+        time.sleep(moments.uniform(0.2, 0.6) * alone_s)
+        process.kill()
+        process.join()
+        newest = checkpoints.newest(killed / "checkpoints/sft-math")
+        seen.append(checkpoints.step_of(newest) if newest else 0)
+        if (killed / "models/branches/math").exists():
+            break
+    start(killed).join()
+
+    assert seen == sorted(seen)
+    assert any(0 < step < PARAMS.max_steps for step in seen), seen
+    assert folder_hash(killed / "models/branches/math") == folder_hash(whole / "models/branches/math")
+    assert folder_hash(killed / "reports/training/math/plots") == folder_hash(whole / "reports/training/math/plots")
+    costs = [json.loads((folder / "reports/cost/sft-math.json").read_text()) for folder in (whole, killed)]
+    assert {**costs[0], "wall_s": 0} == {**costs[1], "wall_s": 0}
+    assert not (killed / "checkpoints/sft-math").exists()
+
+
+@pytest.fixture
+def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a job that has a checkpoint."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / STUDENT).mkdir(parents=True)
+    (tmp_path / STUDENT / "config.json").write_text("{}")
+    job = describe("sft-math", [sft_set(tmp_path, QUESTIONS)], STUDENT, PARAMS, RUN, ALONE)
+    write_job(job)
+    (tmp_path / "plots").mkdir()
+    checkpoints.keep(job.folder / "checkpoint-4", 8, tmp_path / "plots")
+    return tmp_path
+
+
+def test_a_checkpoint_of_another_learning_rate_is_refused_by_name(stopped: Path):
+    with pytest.raises(
+        InputError, match=r"params.learning_rate 0.5, got params.learning_rate 0.01.*Remove checkpoints"
+    ):
+        learn_branch(stopped, PARAMS.model_copy(update={"learning_rate": 0.5}))
+
+
+def test_a_checkpoint_of_another_data_set_is_refused_by_name(stopped: Path):
+    sft_set(stopped, QUESTIONS[:3])
+    with pytest.raises(InputError, match=r"datasets\..*arithmetic.parquet"):
+        learn_branch(stopped, PARAMS)
+
+
+def test_a_checkpoint_of_another_student_is_refused_by_name(stopped: Path):
+    (stopped / STUDENT / "config.json").write_text("[]")
+    with pytest.raises(InputError, match="a checkpoint of this job: student"):
+        learn_branch(stopped, PARAMS)
+
+
+def test_a_checkpoint_of_another_world_size_is_refused_by_name(stopped: Path):
+    two = LaunchParams(processes=2, nodes=1, strategy="ddp")
+    with pytest.raises(InputError, match=r"launch.processes 2, launch.strategy ddp, got launch.processes 1"):
+        learn_branch(stopped, PARAMS, two)
+
+
+def test_a_refused_checkpoint_is_still_there(stopped: Path):
+    with pytest.raises(InputError):
+        learn_branch(stopped, PARAMS.model_copy(update={"learning_rate": 0.5}))
+    assert checkpoints.newest(stopped / "checkpoints/sft-math") == stopped / "checkpoints/sft-math/checkpoint-4"
+
+
+def test_a_checkpoint_that_was_being_written_does_not_count(stopped: Path):
+    folder = stopped / "checkpoints/sft-math"
+    (folder / "checkpoint-8").mkdir()
+    (folder / "checkpoint-8/model.safetensors").write_text("half")
+
+    assert checkpoints.newest(folder) == folder / "checkpoint-4"
+
+
+def test_the_newest_checkpoint_is_the_one_of_most_steps(stopped: Path):
+    folder = stopped / "checkpoints/sft-math"
+    checkpoints.keep(folder / "checkpoint-12", 24, stopped / "plots")
+
+    assert checkpoints.newest(folder) == folder / "checkpoint-12"
+    assert checkpoints.rows_of(folder / "checkpoint-12") == 24
+
+
+@pytest.mark.parametrize(
+    ("steps", "free_gib", "is_enough"), [(None, 4, True), (None, 3, False), (9, 40, True), (9, 39, False)]
+)
+def test_a_disk_too_small_is_refused_before_the_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int | None, free_gib: int, is_enough: bool
+):
+    """A GiB of trained weights: 4 GiB for the model; three checkpoints at 12 GiB more."""
+    model = SimpleNamespace(parameters=lambda: [SimpleNamespace(numel=lambda: 2**30, requires_grad=True)])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free_gib * 2**30))
+    if is_enough:
+        checkpoints.check_disk(tmp_path, model, steps)
+    else:
+        with pytest.raises(InputError, match="GiB free for the model and its checkpoints"):
+            checkpoints.check_disk(tmp_path, model, steps)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The same rows a step in both, so weights and curve agree but for the order of sums."""
+    from safetensors.torch import load_file
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stages").symlink_to(Path(__file__).resolve().parent.parent / "stages")
+    make_student(tmp_path)
+    sft_set(tmp_path, UNEVEN)
+    params = other(max_steps=8, batch_size=4, logging_steps=1)
+    learnt, curves = [], []
+    for launch in (ALONE, LaunchParams(processes=2, nodes=1, strategy="ddp")):
+        learnt.append(load_file(learn_branch(tmp_path, params, launch) / "model.safetensors"))
+        lines = Path("reports/training/math/plots/metrics/loss.tsv").read_text().splitlines()[1:]
+        curves.append([float(line.split("\t")[1]) for line in lines])
+
+    assert len(curves[0]) == len(curves[1]) == 8
+    assert curves[0] == pytest.approx(curves[1], abs=2e-3)
+    assert max(float((learnt[0][name] - weight).abs().max()) for name, weight in learnt[1].items()) < 2e-3
