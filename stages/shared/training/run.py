@@ -113,6 +113,7 @@ def learn(job: Job) -> None:
     if is_first():
         checkpoints.restore(start, metrics)
     arguments = make_arguments(params, job.run, job.folder, job.name, bool(examples.held_out), strategy)
+    arguments.eval_on_start &= start is None  # that was done by the first start
     model = load_student(student, params, strategy)
     trainer = make_trainer(model, tokenizer, examples, params, job.run, metrics, arguments)
     checkpoints.check_disk(job.folder, trainer.model, params.checkpoint_steps)

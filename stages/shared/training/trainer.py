@@ -163,8 +163,15 @@ def _metrics(live: Any, examples: Examples) -> Any:
     losses: dict[str, float] = {}
 
     class Metrics(TrainerCallback):  # type: ignore[misc]  # transformers has no types here
+        first_step = 0
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.first_step = state.global_step
+
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
             live.step = state.global_step
+            if self.first_step:
+                logs.pop("train_loss", None)  # the sum since this start over the steps of all
             if "num_tokens" in logs:  # TRL's count takes a batch with position ids for a single sequence
                 logs["num_tokens"] = float(state.num_input_tokens_seen)
             for source, rows in examples.held_out.items():
