@@ -170,7 +170,7 @@ def _write(connection: Any, domain: str) -> None:
         write_sorted_tables(Path(f"data/{name}/{domain}.parquet"), record, tables)
     funnel = query(connection, FUNNEL, {}).to_arrow_table().to_pylist()
     write_json(Path(f"reports/funnel/{domain}.json"), funnel)
-    write_sorted_tables(Path(f"data/sft/{domain}.parquet"), SFT, _sft(connection, domain))
+    write_sorted_tables(Path(f"data/sft/{domain}.parquet"), SFT, ahead(_sft(connection, domain)))
 
 
 def _sft(connection: Any, domain: str) -> Iterator[pa.Table]:

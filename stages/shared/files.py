@@ -69,18 +69,18 @@ def write_sorted_rows(target: Path, record: Record, rows: Iterable[Row]) -> None
 
 
 def write_sorted_tables(target: Path, record: Record, tables: Iterator[Any]) -> None:
-    """The same from Arrow tables of any size; one is made in a thread of its own while another is written."""
+    """The same from Arrow tables of any size."""
     import pyarrow.parquet as pq
 
-    groups = _ahead(_groups(tables))
+    groups = _groups(tables)
     first = next(groups, None)  # before the file: rows that cannot be made leave no trace
     with whole_file(target) as partial, pq.ParquetWriter(partial, record.schema, compression="zstd") as writer:
         for group in () if first is None else chain([first], groups):
             writer.write_table(group)
 
 
-def _ahead(tables: Iterator[Any]) -> Iterator[Any]:
-    """The same tables, of which the next is under way while one is used."""
+def ahead(tables: Iterator[Any]) -> Iterator[Any]:
+    """The same tables, of which the next is made in a thread of its own while one is used."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, tables, None)
         while (table := coming.result()) is not None:
