@@ -21,7 +21,7 @@ from pydantic import Field, PositiveInt
 from stages.shared import chat
 from stages.shared.command import Domain, run
 from stages.shared.errors import StageError
-from stages.shared.files import ROWS_IN_GROUP, check_columns, iterate_tables, write_json, write_sorted_tables
+from stages.shared.files import ROWS_IN_GROUP, ahead, check_columns, iterate_tables, write_json, write_sorted_tables
 from stages.shared.near_duplicates import find_near_duplicates
 from stages.shared.params import Params, RunParams, read_params, read_section
 from stages.shared.records import COUNT, HIT, PROMPT, REJECTED, SFT, TRACE, VERDICT, Record
