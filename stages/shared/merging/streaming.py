@@ -8,7 +8,6 @@ by layer and filter.
 import os
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from stages.shared.merging.tensors import (
 )
 
 _MAX_SHARD_BYTES = 5_000_000_000  # mergekit's
-_READ_AHEAD_BYTES = 1 << 17  # Linux's default read_ahead_kb
 _NOT_COPIED = ("config.json", INDEX)
 
 
@@ -75,14 +73,10 @@ def stream_merge(recipe: dict[str, Any], target: Path, threads: int) -> bool:
 
 
 def _write_shard(file: Path, steps: Sequence[Step], threads: int) -> None:
-    outputs = [step.out for step in steps]
-    with OpenFiles() as files, writable_file(file, outputs) as output, ThreadPoolExecutor(1) as reader:
-        for step in steps:
-            for stored in (step.student, *step.branches):
-                files.stream(stored.file)  # opened here: a thread of its own reads from them
+    with OpenFiles() as files, writable_file(file, [step.out for step in steps]) as output:
         for step, following in zip(steps, [*steps[1:], None], strict=True):
             if following:
-                reader.submit(_read_ahead, following, files)
+                _read_ahead(following, files)
             _run(step, files, output, threads)
 
 
@@ -101,11 +95,10 @@ def _run(step: Step, files: OpenFiles, output: WritableFile, threads: int) -> No
 
 
 def _read_ahead(step: Step, files: OpenFiles) -> None:
-    """Have the kernel read the next tensor while this one is computed; of a longer advice it takes the start only."""
+    """Have the kernel read the next tensor while this one is computed."""
     for stored in (step.student, *step.branches):
         descriptor = files.stream(stored.file).fileno()
-        for offset in range(stored.offset, stored.offset + stored.size_bytes, _READ_AHEAD_BYTES):
-            os.posix_fadvise(descriptor, offset, _READ_AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
+        os.posix_fadvise(descriptor, stored.offset, stored.size_bytes, os.POSIX_FADV_WILLNEED)
 
 
 def _steps(config: Any) -> list[Step] | None:
