@@ -33,7 +33,7 @@ PLANTED = [
         "source",
         ["params.yaml:", "source.arithmetic.max_train_rows", "'many'"],
     ),
-    ("max_train_rows: 1300", "max_train_rows: -1", "source", ["greater than 0", "-1"]),
+    ("max_train_rows: 1300", "max_train_rows: -1", "source", ["greater than or equal to 0", "-1"]),
     (
         "generators/arithmetic.py\n    licence",
         "generators/gone.py\n    licence",

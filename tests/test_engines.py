@@ -58,6 +58,7 @@ def ask(engine: Engine, questions: list[str] = QUESTIONS, salt: int = 0) -> dict
     return {asked[completion.trace_id]: completion for completion in completions}
 
 
+@pytest.mark.slow
 class TestTransformers:
     def test_a_sample_depends_on_its_own_seed_only(self, model: Path):
         sampling = Sampling(temperature=1, top_p=0.9, max_tokens=8)

@@ -51,6 +51,7 @@ def test_the_same_seed_gives_the_same_problems_and_another_seed_others(source: P
     assert drawn(source) != problems(source, "train", seed=1, count=300)
 
 
+@pytest.mark.slow
 @CASES
 def test_every_gold_answer_is_judged_correct(source: Path):
     with Judge(EXACT) as judge:

@@ -223,6 +223,7 @@ def test_a_gold_answer_of_math_written_otherwise_is_correct_and_anothers_is_not(
     assert {grade.verdict for grade in different} == {"wrong"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not MMLU.is_file(), reason=f"NO MMLU AT {MMLU}: graders are not tested on it")
 def test_the_right_option_of_mmlu_is_correct_by_letter_and_by_text_and_its_neighbour_is_not():
     questions = []
