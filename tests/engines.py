@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import TINY
 
 VLLM = {"dtype": "float32", "enforce_eager": True, "max_model_len": 128, "max_num_seqs": 8}
@@ -39,6 +41,12 @@ def tiny_model(folder: Path) -> Path:
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def without_llvmlite(patch: pytest.MonkeyPatch) -> None:
+    """Hide llvmlite, which merging loads, while vLLM starts: it looks into every loaded module, and dies of this one."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "llvmlite"]:
+        patch.delitem(sys.modules, name)
 
 
 @contextmanager

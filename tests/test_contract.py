@@ -198,6 +198,7 @@ class TestFolder:
             parameters={"linear": {}},
             dtype="float32",
             out_dtype="float32",
+            smoke=None,
         )
 
         with pytest.raises(InputError, match="branch code: expected chat_template_sha256"):
@@ -221,8 +222,9 @@ class TestFolder:
 @needs_vllm
 def test_vllm_renders_the_ids_of_training(model: Path, monkeypatch: pytest.MonkeyPatch):
     """By its chat interface, as a server does; with templates that open a thought, and with several turns."""
-    from tests.engines import ON_CPU, VLLM
+    from tests.engines import ON_CPU, VLLM, without_llvmlite
 
+    without_llvmlite(monkeypatch)
     for name, value in ON_CPU.items():
         monkeypatch.setenv(name, value)
     import vllm

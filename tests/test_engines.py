@@ -12,7 +12,7 @@ import pytest
 
 from stages.shared.engines.engine import Completion, Engine, Request, Sampling
 from stages.shared.engines.openai import OpenAIEngine, OpenAIParams
-from tests.engines import ON_CPU, VLLM, running_vllm, tiny_model
+from tests.engines import ON_CPU, VLLM, running_vllm, tiny_model, without_llvmlite
 
 QUESTIONS = ["What is 3*4?", "What is 1+1?", "Say hello."]
 GREEDY = Sampling(temperature=0, top_p=1, max_tokens=8)
@@ -40,6 +40,7 @@ def transformers_engine(model: Path, sampling: Sampling, batch_size: int = 8) ->
 @pytest.fixture(scope="module")
 def in_process() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
+        without_llvmlite(patch)
         for name, value in ON_CPU.items():
             patch.setenv(name, value)
         yield
