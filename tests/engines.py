@@ -44,7 +44,7 @@ def tiny_model(folder: Path) -> Path:
 
 
 def without_llvmlite(patch: pytest.MonkeyPatch) -> None:
-    """Hide llvmlite, which merging loads, while vLLM starts: it looks into every loaded module, and dies of this one."""
+    """Hide llvmlite, which merging loads: vLLM looks into every loaded module, and dies of this one."""
     for name in [name for name in sys.modules if name.split(".")[0] == "llvmlite"]:
         patch.delitem(sys.modules, name)
 
