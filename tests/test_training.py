@@ -210,8 +210,8 @@ def test_a_branch_is_whole_and_its_cost_tells_what_was_left_out(tokenizer, tmp_p
     from stages.shared import contract
     from stages.shared.training.run import fine_tune
 
-    monkeypatch.chdir(tmp_path)
     make_student(tmp_path)
+    monkeypatch.chdir(tmp_path)
     dataset = sft_set(tmp_path, [*QUESTIONS, "9" * 100])
     for name in ("one", "two"):
         fine_tune(
