@@ -89,7 +89,11 @@ def shape_of(base: BaseParams, name: str) -> Shape | None:
             shape.model_dump() | {"model_type": "qwen2", "num_attention_heads": heads, "tie_word_embeddings": True},
             name,
         )
-    file = _hub_config(base.hub.source, base.hub.revision) if base.hub else CONFIGS / f"{base.gguf.package}.json"  # type: ignore[union-attr]
+    if base.hub:
+        file = _hub_config(base.hub.source, base.hub.revision)
+    else:
+        assert base.gguf is not None  # one of the four is given
+        file = CONFIGS / f"{base.gguf.package}.json"
     return from_config(_read(file, name), str(file))
 
 
