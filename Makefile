@@ -8,6 +8,7 @@ export HF_HUB_OFFLINE ?= 1
 export HF_DATASETS_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE  # each of a build's 30 processes would compile torch and transformers again, 5 s
 
 # uv installs in seconds what takes pip minutes, but does not read pip's configuration: its indexes are handed over
 pip_setting = "$${$(1):-$$(pip config get global.$(2) 2>/dev/null)}"
