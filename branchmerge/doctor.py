@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.shared.programs.sandbox import bubblewrap_problem
-from stages.shared.store import folder
+from stages.shared.store_file import folder
 
 MIN_PYTHON, MAX_PYTHON = (3, 11), (3, 12)
 MIN_MEMORY_GIB = 4  # the toy peaks near 2

@@ -11,7 +11,8 @@ from stages.shared.engines.engine import FAILED
 from stages.shared.errors import InputError
 from stages.shared.files import Row, iterate_rows, write_sorted_rows
 from stages.shared.records import Record
-from stages.shared.store import Store, connect, folder
+from stages.shared.store import Store
+from stages.shared.store_file import connect, folder
 
 # an answer as the row store keeps it
 ANSWER = Record(

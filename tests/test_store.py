@@ -13,7 +13,8 @@ from stages.shared.asking import Allowance, LimitsParams
 from stages.shared.engines.engine import Completion
 from stages.shared.errors import InputError, StageError
 from stages.shared.files import read_rows
-from stages.shared.store import Store, Wanted, connect
+from stages.shared.store import Store, Wanted
+from stages.shared.store_file import connect
 from tests.conftest import ROOT
 from tests.test_cli import branchmerge
 

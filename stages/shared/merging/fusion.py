@@ -96,7 +96,7 @@ def _fuse(student: Rows, branches: Sequence[Rows], fusion: Fusion, threads: int,
     in_threads(threads, spans(student.shape), take, lambda: None)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def _take(result: Any, best: Any, values: Any, importance: Any, limit: Any) -> None:
     """Put a branch's values (r, N) where they reach their row's limit and matter more than the best so far."""
     for row in range(result.shape[0]):

@@ -27,7 +27,7 @@ _SMALL = np.float32(0.25)  # |c| up to which seven terms of the series are exact
 _SMALL_DELTA_BITS = np.float32(0.125).view(np.int32)  # |c| <= |d| + |mean of d|
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def divergences(q: Any, delta: Any, out: Any) -> bool:
     """KL(softmax(b + delta) || softmax(b)) of each row, q = softmax(b).
 
@@ -55,7 +55,7 @@ def divergences(q: Any, delta: Any, out: Any) -> bool:
     return True
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _small_divergence(q: Any, delta: Any, mean: Any) -> Any:
     """The same of one row whose c are small: (exp(c) - 1 - c) / c^2 by its Taylor series, which vectorises."""
     a = w = np.float32(0)
@@ -72,7 +72,7 @@ def _small_divergence(q: Any, delta: Any, mean: Any) -> Any:
     return np.float64(a) / (1 + np.float64(w)) - math.log1p(np.float64(w))
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _divergence(q: Any, delta: Any, mean: Any) -> Any:
     """The same of one row whatever its c."""
     a = w = 0.0
@@ -84,7 +84,7 @@ def _divergence(q: Any, delta: Any, mean: Any) -> Any:
     return a / (1 + w) - math.log1p(w)
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def importances(student: Any, branch: Any, divergence: Any) -> Any:
     """|branch - student| times its row's divergence: (rows, n), (rows, n), (rows,) -> (rows, n), float32."""
     out = np.empty_like(student)

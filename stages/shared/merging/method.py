@@ -24,7 +24,7 @@ def register() -> None:
         registry.register(branch_fusion)
 
 
-@merge_method(  # type: ignore[untyped-decorator]
+@merge_method(
     name=NAME,
     pretty_name="Stable Branch Fusion",
     contract=InputContract(base=BasePolicy.REQUIRED, min_non_base=1),

@@ -18,14 +18,14 @@ N_LOWER = 1 << 16
 QUARTERS = (1, 2, 3)
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def count_upper(values: Any, counts: Any) -> None:
     """Add each number's upper 16 bits to counts (N_UPPER,); values: float32, at least 0."""
     for bits in values.view(np.int32):
         counts[bits >> 16] += 1
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def count_lower(values: Any, slot_of_bin: Any, counts: Any) -> None:
     """Add the lower 16 bits of the numbers in wanted bins to counts (slots, N_LOWER).
 

@@ -160,7 +160,7 @@ def _raised(error: dict[str, Any]) -> BaseException:
         raised: BaseException = nearest(message)
     except TypeError:  # UnicodeDecodeError and exception groups want more than a text
         raised = ProgramError(f"{own}: {message}")
-    raised.is_remote = True  # type: ignore[attr-defined]
+    raised.is_remote = True  # type: ignore[attr-defined]  # any exception takes attributes
     return raised
 
 
