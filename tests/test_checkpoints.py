@@ -150,24 +150,3 @@ def test_a_disk_too_small_is_refused_before_the_first_step(
     else:
         with pytest.raises(InputError, match="GiB free for the model and its checkpoints"):
             checkpoints.check_disk(tmp_path, model, steps)
-
-
-@pytest.mark.slow
-def test_two_processes_learn_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The same rows a step in both, so weights and curve agree but for the order of sums."""
-    from safetensors.torch import load_file
-
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "stages").symlink_to(Path(__file__).resolve().parent.parent / "stages")
-    make_student(tmp_path)
-    sft_set(tmp_path, UNEVEN)
-    params = other(max_steps=8, batch_size=4, logging_steps=1)
-    learnt, curves = [], []
-    for launch in (ALONE, LaunchParams(processes=2, nodes=1, strategy="ddp")):
-        learnt.append(load_file(learn_branch(tmp_path, params, launch) / "model.safetensors"))
-        lines = Path("reports/training/math/plots/metrics/loss.tsv").read_text().splitlines()[1:]
-        curves.append([float(line.split("\t")[1]) for line in lines])
-
-    assert len(curves[0]) == len(curves[1]) == 8
-    assert curves[0] == pytest.approx(curves[1], abs=2e-3)
-    assert max(float((learnt[0][name] - weight).abs().max()) for name, weight in learnt[1].items()) < 2e-3

@@ -107,7 +107,7 @@ def test_a_column_that_is_not_there_is_named(workspace: Path):
 
 def test_a_selection_of_nothing_is_an_error(workspace: Path):
     write_source(workspace, "source.jsonl")
-    with pytest.raises(StageError, match="0 train and 0 test questions"):
+    with pytest.raises(StageError, match="0 train, 0 dev, 0 test questions"):
         drawn(workspace, "source.jsonl", where="level = 7")
 
 

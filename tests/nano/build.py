@@ -57,7 +57,8 @@ def _shrink(params: Any) -> None:
         }
         model["scratch"]["training"] |= {"max_steps": 60, "learning_rate": 1e-2, "logging_steps": 10}
     for name, source in params["source"].items():
-        source |= {"path": f"stages/generators/{GENERATORS[name]}.py", "max_train_rows": 12, "max_test_rows": 4}
+        source |= {"path": f"stages/generators/{GENERATORS[name]}.py"}
+        source |= {"max_train_rows": 12, "max_test_rows": 4, "max_dev_rows": 4}
     params["traces"]["max_tokens"] = 32
     params["sft"] |= {"max_steps": 4, "batch_size": 4, "logging_steps": 1}
     for mixture in params["mixture"].values():

@@ -1,4 +1,4 @@
-"""Processes that train together: started by torchrun, or by accelerate where DeepSpeed wants it so."""
+"""Processes that train together, started by torchrun."""
 
 import os
 import socket
@@ -9,7 +9,6 @@ from pathlib import Path
 from stages.shared.errors import InputError, StageError
 from stages.shared.launch import LaunchParams
 from stages.shared.training.job import Job
-from stages.shared.training.trainer import CONFIGS
 
 
 def launch(job: Job) -> None:
@@ -22,7 +21,7 @@ def launch(job: Job) -> None:
         InputError: Several nodes, and no word where the first is.
         StageError: A process failed.
     """
-    command = [sys.executable, "-m", *_launcher(job.launch), "-m", "stages.shared.training.run", str(job.folder)]
+    command = [sys.executable, "-m", *_torchrun(job.launch), "-m", "stages.shared.training.run", str(job.folder)]
     done = subprocess.run(command, env=_environment(job), check=False)
     if done.returncode:
         raise StageError(
@@ -33,21 +32,10 @@ def launch(job: Job) -> None:
         )
 
 
-def _launcher(launch: LaunchParams) -> list[str]:
+def _torchrun(launch: LaunchParams) -> list[str]:
     address, port, rank = _rendezvous(launch.nodes)
-    if launch.strategy.startswith("zero"):
-        shape = ["--num_processes", str(launch.world_size), "--num_machines", str(launch.nodes), "--machine_rank", rank]
-        place = ["--main_process_ip", address, "--main_process_port", port]
-        config = ["--config_file", str(CONFIGS / f"{launch.strategy}.yaml")]
-        return ["accelerate.commands.launch", *config, *shape, *place, *_on_cpu()]
     shape = ["--nproc_per_node", str(launch.processes), "--nnodes", str(launch.nodes), "--node_rank", rank]
     return ["torch.distributed.run", *shape, "--master_addr", address, "--master_port", port]
-
-
-def _on_cpu() -> list[str]:
-    import torch
-
-    return [] if torch.cuda.is_available() else ["--use_cpu"]
 
 
 def _rendezvous(nodes: int) -> tuple[str, str, str]:

@@ -117,10 +117,12 @@ def whole_model(trainer: Any, folder: Path, params: TrainingParams, strategy: st
     if strategy not in ("zero3", "fsdp"):
         return trainer.accelerator.unwrap_model(trainer.model) if is_first() else None
     from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
     weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if not is_first():
         return None
+    unset_hf_deepspeed_config()  # else ZeRO-3 shares out this model too, and waits for the other processes
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
     model.load_state_dict(weights)
     model.tie_weights()

@@ -114,6 +114,7 @@ def learn(job: Job) -> None:
         checkpoints.restore(start, metrics)
     arguments = make_arguments(params, job.run, job.folder, job.name, bool(examples.held_out), strategy)
     arguments.eval_on_start &= start is None  # that was done by the first start
+    _join(arguments, job)
     model = load_student(student, params, strategy)
     trainer = make_trainer(model, tokenizer, examples, params, job.run, metrics, arguments)
     checkpoints.check_disk(job.folder, trainer.model, params.checkpoint_steps)
@@ -128,6 +129,26 @@ def learn(job: Job) -> None:
         contract.write_contract(folder, tokenizer)
     counts = {"overlong_rows": examples.n_overlong, "held_out_rows": sum(map(len, examples.held_out.values()))}
     write_json(job.folder / _TRAINED, asdict(trained) | counts)
+
+
+def _join(arguments: Any, job: Job) -> None:
+    """Meet the other processes; before the model is loaded, since ZeRO-3 shares it out while it loads.
+
+    Raises:
+        StageError: They are not as many as the launch says.
+    """
+    met = arguments.world_size  # which starts torch's process group
+    if job.launch.strategy.startswith("zero"):
+        import deepspeed
+
+        deepspeed.init_distributed()
+    if met != job.launch.world_size:
+        raise StageError(
+            where=f"training of {job.name}",
+            expected=f"{job.launch.world_size} processes",
+            got=str(met),
+            do="start it by its stage, which starts the processes",
+        )
 
 
 def train(

@@ -99,6 +99,7 @@ def make_arguments(
         **checkpoints.limit(params.checkpoint_steps),
         fsdp=strategy == "fsdp" or None,
         fsdp_config=str(CONFIGS / "fsdp.json") if strategy == "fsdp" else None,
+        deepspeed=str(CONFIGS / f"{strategy}.json") if strategy.startswith("zero") else None,
         ddp_find_unused_parameters=False,
         logging_nan_inf_filter=False,  # else a loss that is no number is logged as 0
         report_to="none",
