@@ -105,6 +105,46 @@ def plan(
 
 
 @app.command()
+def search(
+    file: Annotated[Path, typer.Argument(help="What to try, and on how many questions.")] = Path("search.yaml"),
+    write: Annotated[
+        bool, typer.Option(help="Write the best into params.yaml, if it is better beyond chance.")
+    ] = False,
+) -> None:
+    """Find a better merge on dev questions: many candidates on few, the best of them on more."""
+    import rich
+    from rich.table import Table
+
+    from branchmerge.search.run import RESULT, write_choice
+    from branchmerge.search.run import search as run
+
+    searched = run(file)
+    rows, outcome = searched.rows(), searched.outcome
+    result = Table("merge", "questions", *(f"{domain} %" for domain in rows[0]["accuracy"]), "mean %", "to params.yaml")
+    for row in rows:
+        cells = [f"{100 * mean:.1f}" for mean in (*row["accuracy"].values(), row["mean"])]
+        mean, low, high = (100 * row["gain"][bound] for bound in ("mean", "low", "high"))
+        result.add_row(
+            row["candidate"],
+            str(row["questions"]),
+            *cells,
+            f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]".replace("[", r"\["),
+        )
+    rich.print(result)
+    print(
+        f"{searched.asked_tokens:,} tokens generated; to ask all {len(rows)} merges everything takes about"
+        f" {outcome.naive_tokens:,.0f}. Every row: {RESULT}"
+    )
+    if not outcome.is_better:
+        print("params.yaml stays: nothing is better beyond chance")
+    elif write:
+        write_choice(outcome.best.candidate.changes)
+        print(f"params.yaml is now {outcome.best.candidate.name}: dvc repro")
+    else:
+        print(f"better: {outcome.best.candidate.name}; --write puts it into params.yaml")
+
+
+@app.command()
 def funnel(
     domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None,
     diff: Annotated[str | None, typer.Option(metavar="REV", help="Beside this git revision, as old -> new.")] = None,

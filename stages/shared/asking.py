@@ -66,11 +66,16 @@ class Allowance:
         return usd / 1e6
 
 
-def answer_all(store: Store, make_engine: Callable[[], Engine], allowance: Allowance, label: str) -> int:
+def answer_all(
+    store: Store, make_engine: Callable[[], Engine], allowance: Allowance, label: str, quiet: bool = False
+) -> int:
     """Ask until every wanted row has an answer in the store; returns how many were asked here.
 
     The engine is made only if something is missing. Rows that another process asks are waited for. Whatever ends
     the run early, rows under way are waited for and kept.
+
+    Args:
+        quiet: Show neither the first prompt nor a bar; for many small sets of answers.
 
     Raises:
         StageError: The budget is spent, or more rows failed than may.
@@ -79,7 +84,7 @@ def answer_all(store: Store, make_engine: Callable[[], Engine], allowance: Allow
     total = tally.rows + store.missing()
     engine: Engine | None = None
     asked, poll_s = 0, _POLL_S
-    with _Progress(label, total, allowance) as progress:
+    with _Progress(label, total, allowance, quiet) as progress:
         while missing := store.missing():
             _refuse_failures(store, total, allowance.limits, label)
             store.release()
@@ -94,7 +99,10 @@ def answer_all(store: Store, make_engine: Callable[[], Engine], allowance: Allow
                 continue
             if engine is None:
                 engine = make_engine()
-                print(f"first prompt of {label}:\n{engine.prompt_text(first.question)}", file=sys.stderr, flush=True)
+                if not quiet:
+                    print(
+                        f"first prompt of {label}:\n{engine.prompt_text(first.question)}", file=sys.stderr, flush=True
+                    )
             poll_s = _POLL_S
             with closing(engine.complete(chain([first], rows))) as completions:
                 for completion in completions:
@@ -160,7 +168,7 @@ def _budget_spent(tally: Tally, allowance: Allowance, label: str, total: int) ->
 class _Progress:
     """A bar with rows and tokens a second, and tokens and money spent and projected."""
 
-    def __init__(self, label: str, total: int, allowance: Allowance) -> None:
+    def __init__(self, label: str, total: int, allowance: Allowance, quiet: bool) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -171,6 +179,7 @@ class _Progress:
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
+            disable=quiet,
         )
         self._task = self._bar.add_task(label, total=total, figures="")
         self._total, self._allowance = total, allowance

@@ -1,0 +1,1 @@
+"""The search for a better merge, on dev questions only."""

@@ -1,0 +1,128 @@
+"""What a search tries: the merge of params.yaml, and every point of some grids around it."""
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, PositiveInt, ValidationError, model_validator
+
+from stages.merge import MergeParams
+from stages.shared.errors import InputError
+from stages.shared.params import PARAMS, Params, read_params, read_section
+
+Changes = dict[str, Any]
+
+
+class SearchParams(Params):
+    """What is tried, and on how many questions.
+
+    Args:
+        questions: Dev questions of each domain, rung by rung; more on each.
+        keep_ratio: Share of the candidates of a rung that the next one sees; at least one.
+        confidence: Of the intervals, 0.95 for 95 %.
+        grids: In each, values by their dotted path in the section merge; every combination is a candidate.
+    """
+
+    questions: tuple[PositiveInt, ...] = Field(min_length=1)
+    keep_ratio: float = Field(gt=0, lt=1)
+    confidence: float = Field(gt=0.5, lt=1)
+    grids: tuple[dict[str, list[Any]], ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rungs_rise(self) -> Self:
+        if list(self.questions) != sorted(set(self.questions)):
+            raise ValueError("questions that rise from rung to rung")
+        return self
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A merge that might be better.
+
+    Args:
+        changes: Values by dotted path, where it differs from params.yaml; empty for the merge that stands there.
+    """
+
+    changes: Changes
+    params: MergeParams
+
+    @property
+    def name(self) -> str:
+        """The changes in a line."""
+        return ", ".join(f"{path} {_short(value)}" for path, value in self.changes.items()) or "params.yaml"
+
+
+def read_search(file: Path) -> SearchParams:
+    """The search of a file.
+
+    Raises:
+        InputError: It is missing, or something in it is not as it should be.
+    """
+    if not file.is_file():
+        raise InputError(where=str(file), expected="a search", got="no such file", do="name one, such as search.yaml")
+    return read_params(SearchParams, "search", file=file)
+
+
+def candidates(search: SearchParams, file: Path) -> list[Candidate]:
+    """The merge of params.yaml first, then every point of every grid that differs from all before it.
+
+    Raises:
+        InputError: A path that the section merge does not have, or a merge that cannot be.
+    """
+    standing = read_section("merge", PARAMS)
+    found = [Candidate({}, read_params(MergeParams, "merge"))]
+    for number, grid in enumerate(search.grids):
+        for values in product(*grid.values()):
+            changes = dict(zip(grid, values, strict=True))
+            made = _candidate(standing, changes, f"{file}: search.grids[{number}]")
+            if all(made.params != other.params for other in found):
+                found.append(made)
+    return found
+
+
+def change(section: Any, changes: Changes, where: str) -> None:
+    """Set values of a mapping by their dotted paths.
+
+    Raises:
+        InputError: A path it does not have.
+    """
+    for path, value in changes.items():
+        *parents, key = path.split(".")
+        node = section
+        for parent in parents:
+            node = node.get(parent) if isinstance(node, dict) else None
+        # a parameter of a method may be one that params.yaml leaves at its default
+        if not isinstance(node, dict) or (key not in node and parents[:1] != ["parameters"]):
+            raise InputError(
+                where=where,
+                expected="a path in the section merge of params.yaml",
+                got=path,
+                do="correct the path, as method, weights.math or parameters.ties.density",
+            )
+        node[key] = value
+
+
+def _candidate(standing: Any, changes: Changes, where: str) -> Candidate:
+    section = _plain(standing)
+    change(section, changes, where)
+    try:
+        return Candidate(changes, MergeParams.model_validate(section))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InputError(
+            where=where,
+            expected=problem["msg"].removeprefix("Value error, "),
+            got=", ".join(f"{path} {_short(value)}" for path, value in changes.items()),
+            do="correct the grid; what goes together, one grid holds",
+        ) from None
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _plain(value) for key, value in node.items()}
+    return [_plain(item) for item in node] if isinstance(node, list) else node
+
+
+def _short(value: Any) -> str:
+    return " > ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,139 @@
+"""One candidate on dev questions: merged, asked, graded. What it answered before is not asked again."""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Self
+
+from branchmerge.search.space import Candidate
+from stages.evaluate import EvaluateParams
+from stages.merge import merge
+from stages.prompts import FOLDERS
+from stages.shared.asking import Allowance, LimitsParams, answer_all
+from stages.shared.chat import response
+from stages.shared.engines.engine import Engine, Sampling
+from stages.shared.engines.transformers import TransformersEngine, TransformersParams
+from stages.shared.errors import InputError
+from stages.shared.files import Row, content_id, folder_hash, read_rows
+from stages.shared.grading import Judge, Question, VerifyParams
+from stages.shared.params import RunParams
+from stages.shared.records import PROMPT
+from stages.shared.store import Store, Wanted
+
+
+@dataclass
+class Trial:
+    """A candidate and what it has shown so far.
+
+    Args:
+        is_correct: By domain and question.
+        completion_tokens: Of all its answers, also of those another search paid for.
+    """
+
+    candidate: Candidate
+    is_correct: dict[str, dict[str, bool]] = field(default_factory=dict)
+    completion_tokens: int = 0
+
+    @property
+    def n_questions(self) -> int:
+        """Answered so far."""
+        return sum(map(len, self.is_correct.values()))
+
+    @property
+    def accuracy(self) -> dict[str, float]:
+        """By domain, on the questions so far."""
+        return {domain: sum(seen.values()) / len(seen) for domain, seen in self.is_correct.items()}
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Over the domains, each of the same weight."""
+        return sum(self.accuracy.values()) / len(self.accuracy)
+
+
+class Examiner:
+    """Examines candidates on the dev questions of every benchmark. Use as a context manager.
+
+    Args:
+        n_questions: Dev questions that each domain must have.
+
+    Raises:
+        InputError: A domain has fewer.
+    """
+
+    def __init__(self, run: RunParams, evaluate: EvaluateParams, verify: VerifyParams, n_questions: int) -> None:
+        self._run, self._evaluate = run, evaluate
+        self._questions = {domain: _dev_questions(domain, n_questions) for domain in evaluate.benchmarks}
+        self._opened = ExitStack()
+        self._judges = {
+            domain: self._opened.enter_context(Judge(verify, domain, run.threads)) for domain in self._questions
+        }
+        self._known = Path(self._opened.enter_context(tempfile.TemporaryDirectory()))
+        self.asked_tokens = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def examine(self, trial: Trial, n_questions: int) -> None:
+        """Bring a trial to so many questions of each domain."""
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "merged"
+            folder.mkdir()
+            merge(trial.candidate.params, self._run, folder, self._known)
+            engine = cache(partial(self._engine, folder))
+            for domain, questions in self._questions.items():
+                seen = trial.is_correct.setdefault(domain, {})
+                new = [question for question in questions[:n_questions] if question["prompt_id"] not in seen]
+                answers = self._answers(folder, domain, new, engine)
+                trial.completion_tokens += sum(row["completion_tokens"] for row in answers.values())
+                seen |= self._graded(domain, new, answers)
+
+    def _answers(
+        self, folder: Path, domain: str, questions: list[Row], engine: Callable[[Sampling], Engine]
+    ) -> dict[str, Row]:
+        """By prompt_id; what the row store does not have is asked."""
+        model = f"merged@{folder_hash(folder)}"
+        sampling = Sampling(temperature=0, top_p=1, max_tokens=self._evaluate.benchmarks[domain].max_tokens)
+        with Store(model) as store:
+            store.want(_wanted(question, model, sampling) for question in questions)
+            known_tokens = store.tally().completion_tokens
+            allowance = Allowance(LimitsParams(max_failed_ratio=0), sampling.max_tokens, overhead_bytes=0)
+            answer_all(store, lambda: engine(sampling), allowance, f"search {domain}", quiet=True)
+            self.asked_tokens += store.tally().completion_tokens - known_tokens
+            return {row["prompt_id"]: row for row in store.answered()}
+
+    def _graded(self, domain: str, questions: list[Row], answers: dict[str, Row]) -> dict[str, bool]:
+        grades = self._judges[domain].grade_all(
+            Question(response(answers[q["prompt_id"]]["response"] or "").answer, q["answer"], q["tests"], q["meta"])
+            for q in questions
+        )
+        return {
+            question["prompt_id"]: grade.verdict == "correct" for question, grade in zip(questions, grades, strict=True)
+        }
+
+    def _engine(self, folder: Path, sampling: Sampling) -> Engine:
+        params = TransformersParams(batch_size=self._evaluate.batch_size, dtype=self._evaluate.dtype)
+        return TransformersEngine(folder, sampling, params, self._run.threads)
+
+
+def _wanted(question: Row, model: str, sampling: Sampling) -> Wanted:
+    trace_id = content_id("search", question["question"], model, sampling.model_dump())
+    return Wanted(trace_id, question["prompt_id"], 0, question["question"])
+
+
+def _dev_questions(domain: str, n_questions: int) -> list[Row]:
+    file = FOLDERS["dev"] / f"{domain}.parquet"
+    rows = read_rows(file, PROMPT)[:n_questions]
+    if len(rows) < n_questions:
+        raise InputError(
+            where=str(file),
+            expected=f"{n_questions} dev questions",
+            got=str(len(rows)),
+            do="raise max_dev_rows of the domain's sources, or ask fewer questions",
+        )
+    return rows

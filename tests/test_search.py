@@ -1,0 +1,135 @@
+"""The search: what it tries, who goes on, and that nothing is asked twice."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from branchmerge.search.halving import halve
+from branchmerge.search.run import RESULT, write_choice
+from branchmerge.search.space import SearchParams, candidates, read_search
+from branchmerge.search.trial import Trial
+from stages.shared.errors import InputError
+from stages.shared.params import PARAMS, read_value
+from tests.nano import build
+
+FILE = Path("search.yaml")
+WEIGHTS = {"weights.math": [0.1, 0.2, 0.3, 0.4, 0.5]}
+
+
+@pytest.fixture
+def project_here(project_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(project_copy)
+    return project_copy
+
+
+def searching(*grids: dict, questions: tuple[int, ...] = (10, 20, 40), keep_ratio: float = 0.4) -> SearchParams:
+    return SearchParams(questions=questions, keep_ratio=keep_ratio, confidence=0.95, grids=grids)
+
+
+def trials_of(search: SearchParams) -> list[Trial]:
+    return [Trial(candidate) for candidate in candidates(search, FILE)]
+
+
+def answer_by_weight(trial: Trial, n_questions: int) -> None:
+    """The larger the weight of math, the more questions are right; an answer has ten tokens."""
+    n_right = round(trial.candidate.params.weights["math"] * n_questions)
+    trial.is_correct = {"math": {str(number): number < n_right for number in range(n_questions)}}
+    trial.completion_tokens = 10 * n_questions
+
+
+def test_the_projects_own_search_can_be_run(project: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(project)
+    found = candidates(read_search(FILE), FILE)
+
+    assert found[0].changes == {}
+    assert len(found) == len({candidate.name for candidate in found}) > 30
+
+
+def test_a_point_that_params_yaml_already_is_counts_once(project_here: Path):
+    standing = read_value("merge.weights")["math"]
+    found = candidates(searching({"weights.math": [standing, 0.1]}, {"weights.math": [0.1]}), FILE)
+
+    assert [candidate.changes for candidate in found] == [{}, {"weights.math": 0.1}]
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"weigths.math": [0.5]}, "a path in the section merge.*got weigths.math"),
+        ({"weights.history": [0.5]}, "a path in the section merge.*got weights.history"),
+        ({"method": ["average"]}, "a method among.*got method average"),
+        ({"method": ["ties"], "parameters.ties.density": [1.5]}, "got method ties, parameters.ties.density 1.5"),
+    ],
+)
+def test_a_grid_that_cannot_be_is_refused_before_anything_is_merged(project_here: Path, grid: dict, message: str):
+    with pytest.raises(InputError, match=rf"search.yaml: search.grids\[0\].*{message}"):
+        candidates(searching(grid), FILE)
+
+
+def test_rungs_that_do_not_rise_are_refused():
+    with pytest.raises(ValueError, match="rise from rung to rung"):
+        searching(WEIGHTS, questions=(4, 4))
+
+
+def test_only_the_best_of_a_rung_go_on_and_params_yaml_stays_to_the_end(project_here: Path):
+    write_choice({"weights.math": 0.0})
+    outcome = halve(trials_of(searching(WEIGHTS)), searching(WEIGHTS), answer_by_weight)
+    questions = {trial.candidate.name: trial.n_questions for trial in outcome.trials}
+
+    assert outcome.best.candidate.changes == {"weights.math": 0.5}
+    assert [questions[f"weights.math {weight}"] for weight in (0.5, 0.4, 0.3, 0.2, 0.1)] == [40, 20, 10, 10, 10]
+    assert questions["params.yaml"] == 40
+    assert outcome.naive_tokens == 6 * 40 * 10
+
+
+def test_a_lead_within_chance_is_not_called_better(project_here: Path):
+    write_choice({"weights.math": 0.45})
+    few = halve(trials_of(searching(WEIGHTS)), searching(WEIGHTS), answer_by_weight)
+    many = searching(WEIGHTS, questions=(20, 400))
+    write_choice({"weights.math": 0.0})
+
+    assert few.gain.mean > 0
+    assert not few.is_better
+    assert halve(trials_of(many), many, answer_by_weight).is_better
+
+
+def test_a_choice_is_written_without_losing_a_comment(project_here: Path):
+    before = PARAMS.read_text().splitlines()
+    write_choice({"method": "ties", "weights.math": 0.9})
+    after = PARAMS.read_text().splitlines()
+
+    changed = [(old.strip(), new.strip()) for old, new in zip(before, after, strict=True) if old != new]
+    assert [new for _, new in changed] == ["method: ties", "math: 0.9"]
+
+
+@pytest.mark.slow
+def test_a_search_asks_real_merges_and_a_second_one_asks_nothing(nano: Path):
+    (nano / FILE).write_text(
+        "search: {questions: [2, 4], keep_ratio: 0.5, confidence: 0.95, grids: ["
+        "{method: [linear, ties]}, {method: [arcee_fusion], order: [[math, code, science], [math, code, science]]}]}"
+    )
+    first = build.run(nano, "branchmerge", "search").stdout
+    rows = json.loads((nano / RESULT).read_text())["candidates"]
+    second = build.run(nano, "branchmerge", "search").stdout
+
+    assert {row["candidate"] for row in rows} == {
+        "params.yaml",
+        "method linear",
+        "method ties",
+        "method arcee_fusion, order math > code > science",
+    }
+    assert sorted(row["questions"] for row in rows)[-2:] == [12, 12]  # four of each domain
+    assert not first.splitlines()[-2].startswith("0 tokens generated")
+    assert "\n0 tokens generated" in second
+
+
+@pytest.mark.slow
+def test_a_domain_with_too_few_dev_questions_is_named(nano: Path):
+    (nano / FILE).write_text(
+        "search: {questions: [99], keep_ratio: 0.5, confidence: 0.95, grids: [{method: [linear]}]}"
+    )
+    done = build.run(nano, "branchmerge", "search", check=False)
+
+    assert done.returncode == 2
+    assert "data/dev/math.parquet: expected 99 dev questions, got 4" in done.stderr
