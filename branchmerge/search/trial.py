@@ -64,6 +64,9 @@ class Examiner:
     """
 
     def __init__(self, run: RunParams, evaluate: EvaluateParams, verify: VerifyParams, n_questions: int) -> None:
+        import transformers
+
+        transformers.utils.logging.disable_progress_bar()  # one for each load; the search has its own
         self._run, self._evaluate = run, evaluate
         self._questions = {domain: _dev_questions(domain, n_questions) for domain in evaluate.benchmarks}
         self._opened = ExitStack()
