@@ -1,0 +1,81 @@
+"""Which questions are learnt, which a search chooses on, and which are held out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stages import prompts, source
+from stages.shared.errors import StageError
+from stages.shared.files import read_rows
+from stages.shared.problems import split_of
+from stages.shared.records import PROMPT, SOURCE
+from tests.conftest import ROOT
+
+QUESTIONS = [f"What is {n}+1?" for n in range(200)]
+FILE = {"path": "sums.jsonl", "columns": {"question": "q", "answer": "a"}}
+GENERATOR = {"path": "stages/generators/arithmetic.py"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
+    (tmp_path / "sums.jsonl").write_text("\n".join(json.dumps({"q": question, "a": "1"}) for question in QUESTIONS))
+    return tmp_path
+
+
+def split_questions(path: dict, **counts: int) -> dict[str, set[str]]:
+    """Questions of a source by split, of as many as asked for each."""
+    wanted = {f"max_{split}_rows": count for split, count in counts.items()}
+    params = {
+        "run": {"seed": 0, "threads": 1},
+        "source": {"sums": path | wanted | {"licence": "MIT"}},
+        "domains": {"math": {"prompts": {"sources": ["sums"]}}},
+    }
+    Path("params.yaml").write_text(json.dumps(params))
+    source.main("sums")
+    rows = read_rows(Path("data/sources/sums.parquet"), SOURCE)
+    return {split: {row["question"] for row in rows if row["split"] == split} for split in ("train", "dev", "test")}
+
+
+@pytest.mark.parametrize("path", [FILE, GENERATOR])
+def test_dev_questions_are_neither_learnt_nor_held_out(path: dict):
+    splits = split_questions(path, train=30, dev=5, test=10)
+
+    assert [len(questions) for questions in splits.values()] == [30, 5, 10]
+    assert len(set.union(*splits.values())) == 45
+
+
+def test_asking_for_dev_questions_changes_no_other_split():
+    without = split_questions(FILE, train=999, test=999)
+    with_dev = split_questions(FILE, train=999, dev=999, test=999)
+
+    assert without["dev"] == set()
+    assert with_dev | {"dev": set()} == without
+
+
+@pytest.mark.parametrize(("wanted", "other"), [("train", "test"), ("test", "train")])
+def test_dev_questions_are_kept_out_of_a_source_that_is_all_for_one_split(wanted: str, other: str):
+    dev = {question for question in QUESTIONS if split_of(question) == "dev"}
+    whole = split_questions(FILE, **{wanted: 999, other: 0})
+    parted = split_questions(FILE, **{wanted: 999, other: 0}, dev=999)
+
+    assert whole[wanted] == set(QUESTIONS)
+    assert parted == {wanted: set(QUESTIONS) - dev, "dev": dev, other: set()}
+
+
+def test_a_source_without_the_dev_questions_asked_for_is_an_error():
+    only = next(question for question in QUESTIONS if split_of(question) == "train")
+    Path("sums.jsonl").write_text(json.dumps({"q": only, "a": "1"}))
+
+    with pytest.raises(StageError, match="questions in train and dev, got 1 train, 0 dev, 0 test questions"):
+        split_questions(FILE, train=9, dev=9, test=0)
+
+
+def test_a_domain_has_a_file_of_each_split():
+    splits = split_questions(FILE, train=30, dev=5, test=10)
+    prompts.main("math")
+
+    for split, target in prompts.FOLDERS.items():
+        assert {row["question"] for row in read_rows(target / "math.parquet", PROMPT)} == splits[split]
