@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stages.shared.grading import VerifyParams
 from stages.shared.programs import sandbox
 from stages.shared.programs.grader import ProgramParams
 
@@ -29,3 +30,15 @@ def params(isolation: Any, **changed: Any) -> ProgramParams:
         "program_output_mib": 16,
     }
     return ProgramParams(**settings | changed)
+
+
+def verify_params(**changed: Any) -> VerifyParams:
+    """The params of a judge, in processes."""
+    settings: dict[str, Any] = {
+        "grader": "auto",
+        "relative_tolerance": 1e-3,
+        "unit_may_be_missing": False,
+        "wall_s": 10,
+        "memory_mib": 1024,
+    }
+    return VerifyParams(**params("process").model_dump() | settings | changed)

@@ -6,23 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from stages.shared.grading import Judge, VerifyParams
+from stages.shared.grading import Judge
 from stages.shared.problems import Problem, problems, split_of
+from tests.programs import verify_params
 
 GENERATORS = sorted(Path(__file__).resolve().parent.parent.glob("stages/generators/*.py"))
-EXACT = VerifyParams(
-    grader="auto",
-    relative_tolerance=0,
-    unit_may_be_missing=False,
-    wall_s=10,
-    memory_mib=1024,
-    program_wall_s=2,
-    program_memory_mib=256,
-    isolation="process",
-    program_max_processes=8,
-    program_file_mib=1,
-    program_output_mib=16,
-)
+EXACT = verify_params(relative_tolerance=0, program_wall_s=2)
 CASES = pytest.mark.parametrize("source", GENERATORS, ids=[source.stem for source in GENERATORS])
 
 

@@ -12,24 +12,13 @@ from stages import verify
 from stages.shared.files import read_rows, write_rows
 from stages.shared.graders.grade import Grade
 from stages.shared.graders.workers import Workers
-from stages.shared.grading import Judge, Question, VerifyParams
+from stages.shared.grading import Judge, Question
 from stages.shared.params import read_section
 from stages.shared.records import PROMPT, TRACE, VERDICT
 from tests.naps import Nap, burn_or_sleep, die_or_sleep, fill_memory, sleep
+from tests.programs import verify_params
 
-PARAMS = VerifyParams(
-    grader="auto",
-    relative_tolerance=1e-3,
-    unit_may_be_missing=False,
-    wall_s=10,
-    memory_mib=1024,
-    isolation="process",
-    program_wall_s=1,
-    program_memory_mib=256,
-    program_max_processes=8,
-    program_file_mib=1,
-    program_output_mib=16,
-)
+PARAMS = verify_params()
 
 COMPARED = [
     # answer, gold, verdict
