@@ -21,7 +21,7 @@ from pydantic import Field, PositiveInt
 from stages.shared import chat
 from stages.shared.command import Domain, run
 from stages.shared.errors import StageError
-from stages.shared.files import ROWS_IN_GROUP, ahead, check_columns, iterate_tables, write_json, write_sorted_tables
+from stages.shared.files import ROWS_IN_GROUP, ahead, check_columns, write_json, write_sorted_tables
 from stages.shared.near_duplicates import find_near_duplicates
 from stages.shared.params import Params, RunParams, read_params, read_section
 from stages.shared.records import COUNT, HIT, PROMPT, REJECTED, SFT, TRACE, VERDICT, Record
@@ -36,6 +36,7 @@ AUDITS = Path("stages/sql/audits")
 FUNNEL = Path("stages/sql/funnel.sql")
 KEPT = Path("stages/sql/kept.sql")
 _SHOWN = 5  # rows of a failed audit
+_ROWS_IN_BATCH = 1024
 
 
 class CurateParams(Params):
@@ -178,7 +179,7 @@ def _sft(connection: Any, domain: str) -> Iterator[pa.Table]:
     questions = connection.sql("select question from prompts order by prompt_id").to_arrow_table()["question"]
     kept = connection.sql(KEPT.read_text()).to_arrow_table()  # a row for each trace, in the order of their file
     start = 0
-    for traces in iterate_tables(Path(f"data/traces/{domain}.parquet"), TRACE, ["trace_id", "response"]):
+    for traces in ahead(_texts(Path(f"data/traces/{domain}.parquet"))):
         here = kept[start : start + len(traces)]
         start += len(traces)
         chosen, facts = traces.filter(here["is_kept"]), here.filter(here["is_kept"])
@@ -193,6 +194,15 @@ def _sft(connection: Any, domain: str) -> Iterator[pa.Table]:
             },
             schema=SFT.schema,
         )
+
+
+def _texts(file: Path) -> Iterator[pa.Table]:
+    """Traces with their responses, a thousand at a time; a data set's reader would run GiB ahead of who writes them."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(file) as traces:
+        for batch in traces.iter_batches(_ROWS_IN_BATCH, columns=["trace_id", "response"]):
+            yield pa.Table.from_batches([batch])
 
 
 if __name__ == "__main__":

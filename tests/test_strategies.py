@@ -1,36 +1,85 @@
-"""Two processes learn what one does, whatever they share out among them."""
+"""Two processes learn what one does, whatever they share out among them, and go on after a kill."""
 
 import importlib.util
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from stages.shared.launch import LaunchParams
+from stages.shared.training import checkpoints
+from stages.shared.training.hyperparameters import TrainingParams
 from tests.conftest import ROOT
 from tests.learner import ALONE, UNEVEN, learn_branch, make_student, other, sft_set
 
 PARAMS = other(max_steps=8, batch_size=4, logging_steps=1)
+LONGER = other(max_steps=60, batch_size=4, logging_steps=1, checkpoint_steps=4)
+NO_DEEPSPEED = pytest.mark.skipif(not importlib.util.find_spec("deepspeed"), reason="NO deepspeed: ZeRO is not run")
+SHARING = ["fsdp", pytest.param("zero2", marks=NO_DEEPSPEED), pytest.param("zero3", marks=NO_DEEPSPEED)]
+JOB = Path("checkpoints/sft-math")
+CURVE = Path("reports/training/math/plots/metrics/loss.tsv")
+
+Learnt = tuple[dict, list[float]]  # weights by name, loss by step
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp", "zero2", "zero3"])
-def test_two_processes_learn_what_one_does(strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The same rows a step in both, so weights and curve agree but for the order of sums."""
-    from safetensors.torch import load_file
-
-    if strategy.startswith("zero") and not importlib.util.find_spec("deepspeed"):
-        pytest.skip("NO deepspeed: ZeRO is not run")
+@pytest.fixture(autouse=True)
+def project_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stages").symlink_to(ROOT / "stages")
     make_student(tmp_path)
     sft_set(tmp_path, UNEVEN)
-    learnt, curves = [], []
-    for launch in (ALONE, LaunchParams(processes=2, nodes=1, strategy=strategy)):
-        learnt.append(load_file(learn_branch(tmp_path, PARAMS, launch) / "model.safetensors"))
-        lines = Path("reports/training/math/plots/metrics/loss.tsv").read_text().splitlines()[1:]
-        curves.append([float(line.split("\t")[1]) for line in lines])
 
-    assert len(curves[0]) == len(curves[1]) == PARAMS.max_steps
-    assert curves[0] == pytest.approx(curves[1], abs=2e-3)
-    assert learnt[0].keys() == learnt[1].keys()
-    assert max(float((learnt[0][name] - weight).abs().max()) for name, weight in learnt[1].items()) < 2e-3
+
+def two(strategy: str) -> LaunchParams:
+    return LaunchParams.model_validate({"processes": 2, "nodes": 1, "strategy": strategy})
+
+
+def learn(params: TrainingParams, launch: LaunchParams) -> Learnt:
+    from safetensors.torch import load_file
+
+    weights = load_file(learn_branch(Path.cwd(), params, launch) / "model.safetensors")
+    return weights, [float(line.split("\t")[1]) for line in CURVE.read_text().splitlines()[1:]]
+
+
+def assert_same(one: Learnt, other: Learnt, n_steps: int) -> None:
+    """Equal but for the order of sums."""
+    assert len(one[1]) == len(other[1]) == n_steps
+    assert one[1] == pytest.approx(other[1], abs=2e-3)
+    assert one[0].keys() == other[0].keys()
+    assert max(float((one[0][name] - weight).abs().max()) for name, weight in other[0].items()) < 2e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", *SHARING])
+def test_two_processes_learn_what_one_does(strategy: str):
+    """The same rows a step in both."""
+    assert_same(learn(PARAMS, ALONE), learn(PARAMS, two(strategy)), n_steps=8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", SHARING)
+def test_processes_that_share_the_weights_go_on_after_a_kill(strategy: str):
+    whole = learn(LONGER, two(strategy))
+    kill_after_a_checkpoint(strategy)
+    step = checkpoints.step_of(checkpoints.newest(JOB))
+
+    assert 0 < step < 60
+    assert_same(whole, learn(LONGER, two(strategy)), n_steps=60)
+
+
+def kill_after_a_checkpoint(strategy: str) -> None:
+    """Start the branch as a stage would, and kill it and all its processes once it has a checkpoint."""
+    code = f"from tests.test_strategies import LONGER, learn, two; learn(LONGER, two({strategy!r}))"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
+    while not checkpoints.newest(JOB):
+        assert process.poll() is None
+        time.sleep(0.005)
+    for child in psutil.Process(process.pid).children(recursive=True):
+        child.kill()
+    process.kill()
+    process.wait()
