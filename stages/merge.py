@@ -149,13 +149,13 @@ def merge(params: MergeParams, run_params: RunParams, folder: Path, known: Path 
     with tempfile.TemporaryDirectory() as scratch:
         between = known or Path(scratch)
         made: list[Path] = []
-        for step in steps:
+        for step in steps[:-1]:
             located = _located(step, made)
-            is_last = len(made) == len(steps) - 1
-            target = folder if is_last else between / content_id(located, run_params.seed)
-            if is_last or not target.exists():
-                _run(located, target, params, run_params)
-            made.append(target)
+            made.append(between / content_id(located, run_params.seed))
+            if not made[-1].exists():
+                with whole_folder(made[-1]) as partial:
+                    _run(located, partial, params, run_params)
+        _run(_located(steps[-1], made), folder, params, run_params)
     for name in _CARRIED_OVER:  # mergekit leaves some of them out, depending on the recipe
         if (STUDENT / name).exists():
             shutil.copyfile(STUDENT / name, folder / name)
@@ -190,9 +190,8 @@ def recipes(params: MergeParams) -> list[dict[str, Any]]:
 
 
 def _run(recipe: dict[str, Any], target: Path, params: MergeParams, run_params: RunParams) -> None:
-    with whole_folder(target) as folder:
-        if params.method != OURS or params.is_parity or not _streamed(recipe, folder, run_params):
-            _run_mergekit(recipe, folder, run_params)
+    if params.method != OURS or params.is_parity or not _streamed(recipe, target, run_params):
+        _run_mergekit(recipe, target, run_params)
 
 
 def _located(step: dict[str, Any], made: list[Path]) -> dict[str, Any]:

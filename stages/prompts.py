@@ -34,6 +34,8 @@ def main(domain: Domain) -> None:
     for source in params.sources:
         for row in iterate_rows(Path(f"data/sources/{source}.parquet"), SOURCE):
             splits[row["split"]].setdefault(row["question"], _prompt(domain, row))
+    for question in splits["train"].keys() | splits["test"].keys():  # of a source that keeps no dev questions apart
+        splits["dev"].pop(question, None)
     for split, folder in FOLDERS.items():
         write_rows(folder / f"{domain}.parquet", PROMPT, splits[split].values())
 

@@ -23,7 +23,7 @@ FLOORS = (
     {"trainer", "checkpoints", "job"},
     {"launcher"},
     {"run"},
-    {"near_duplicates", "replies", "store", "store_file", "openai", "ray", "transformers", "vllm"},
+    {"near_duplicates", "replies", "source_files", "store", "store_file", "openai", "ray", "transformers", "vllm"},
     {"asking", "smoke"},
 )
 

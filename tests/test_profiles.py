@@ -20,7 +20,8 @@ from stages.shared.grading import Judge, Question, VerifyParams
 from stages.shared.params import read_params
 from stages.shared.problems import split_of
 from stages.shared.records import PROMPT, SOURCE, TRACE
-from stages.source import HubPin, SourceParams, main
+from stages.shared.source_files import HubPin
+from stages.source import SourceParams, main
 from tests.conftest import ROOT
 
 TINYR1 = ["tinyr1-1.5b", "tinyr1-32b"]

@@ -79,3 +79,24 @@ def test_a_domain_has_a_file_of_each_split():
 
     for split, target in prompts.FOLDERS.items():
         assert {row["question"] for row in read_rows(target / "math.parquet", PROMPT)} == splits[split]
+
+
+def test_a_dev_question_that_another_source_of_the_domain_teaches_or_asks_is_not_chosen_on():
+    splits = split_questions(FILE, train=30, dev=999, test=10)
+    learnt, asked, *others = sorted(splits["dev"])
+    add_source("taught", learnt, train=9, test=0)
+    add_source("asked", asked, train=0, test=9)
+    prompts.main("math")
+
+    assert {row["question"] for row in read_rows(Path("data/dev/math.parquet"), PROMPT)} == set(others)
+
+
+def add_source(name: str, question: str, train: int, test: int) -> None:
+    """A source of one question, after those that the domain has."""
+    Path(f"{name}.jsonl").write_text(json.dumps({"q": question, "a": "1"}))
+    params = json.loads(Path("params.yaml").read_text())
+    counts = {"max_train_rows": train, "max_test_rows": test}
+    params["source"][name] = FILE | counts | {"path": f"{name}.jsonl", "licence": "MIT"}
+    params["domains"]["math"]["prompts"]["sources"].append(name)
+    Path("params.yaml").write_text(json.dumps(params))
+    source.main(name)

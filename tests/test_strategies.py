@@ -45,12 +45,12 @@ def learn(params: TrainingParams, launch: LaunchParams) -> Learnt:
     return weights, [float(line.split("\t")[1]) for line in CURVE.read_text().splitlines()[1:]]
 
 
-def assert_same(one: Learnt, other: Learnt, n_steps: int) -> None:
+def assert_same(first: Learnt, second: Learnt, n_steps: int) -> None:
     """Equal but for the order of sums."""
-    assert len(one[1]) == len(other[1]) == n_steps
-    assert one[1] == pytest.approx(other[1], abs=2e-3)
-    assert one[0].keys() == other[0].keys()
-    assert max(float((one[0][name] - weight).abs().max()) for name, weight in other[0].items()) < 2e-3
+    assert len(first[1]) == len(second[1]) == n_steps
+    assert first[1] == pytest.approx(second[1], abs=2e-3)
+    assert first[0].keys() == second[0].keys()
+    assert max(float((first[0][name] - weight).abs().max()) for name, weight in second[0].items()) < 2e-3
 
 
 @pytest.mark.slow

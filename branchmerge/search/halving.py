@@ -21,11 +21,13 @@ class Outcome:
     Args:
         trials: All of them, the best of the last rung first.
         best: The first of them.
+        standing: The merge of params.yaml.
         gain: Of the best over the merge of params.yaml, on the same questions.
     """
 
     trials: list[Trial]
     best: Trial
+    standing: Trial
     gain: Estimate
 
     @property
@@ -50,7 +52,7 @@ def halve(trials: list[Trial], search: SearchParams, examine: Examine) -> Outcom
             examine(trial, n_questions)
     best, *_ = finalists = ranked([standing, *others])
     dropped = ranked([trial for trial in trials if trial not in finalists])
-    return Outcome([*finalists, *dropped], best, gain_over(best, standing, search.confidence))
+    return Outcome([*finalists, *dropped], best, standing, gain_over(best, standing, search.confidence))
 
 
 def ranked(trials: list[Trial]) -> list[Trial]:

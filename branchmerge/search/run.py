@@ -29,7 +29,6 @@ class Searched:
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each candidate, the best first."""
-        standing = next(trial for trial in self.outcome.trials if not trial.candidate.changes)
         return [
             {
                 "candidate": trial.candidate.name,
@@ -37,7 +36,7 @@ class Searched:
                 "questions": trial.n_questions,
                 "accuracy": {domain: round(mean, 4) for domain, mean in trial.accuracy.items()},
                 "mean": round(trial.mean_accuracy, 4),
-                "gain": gain_over(trial, standing, self.confidence).as_dict(),
+                "gain": gain_over(trial, self.outcome.standing, self.confidence).as_dict(),
                 "completion_tokens": trial.completion_tokens,
             }
             for trial in self.outcome.trials

@@ -1,5 +1,6 @@
 """What a search tries: the merge of params.yaml, and every point of some grids around it."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -104,7 +105,7 @@ def change(section: Any, changes: Changes, where: str) -> None:
 
 
 def _candidate(standing: Any, changes: Changes, where: str) -> Candidate:
-    section = _plain(standing)
+    section = deepcopy(standing)
     change(section, changes, where)
     try:
         return Candidate(changes, MergeParams.model_validate(section))
@@ -116,12 +117,6 @@ def _candidate(standing: Any, changes: Changes, where: str) -> Candidate:
             got=", ".join(f"{path} {_short(value)}" for path, value in changes.items()),
             do="correct the grid; what goes together, one grid holds",
         ) from None
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _plain(value) for key, value in node.items()}
-    return [_plain(item) for item in node] if isinstance(node, list) else node
 
 
 def _short(value: Any) -> str:
