@@ -35,8 +35,8 @@ CHOICES = (_FOLDER / "near_duplicate.sql", _FOLDER / "surplus.sql", _FOLDER / "o
 AUDITS = Path("stages/sql/audits")
 FUNNEL = Path("stages/sql/funnel.sql")
 KEPT = Path("stages/sql/kept.sql")
+TEXTS = Path("stages/sql/kept_texts.sql")
 _SHOWN = 5  # rows of a failed audit
-_ROWS_IN_BATCH = 1024
 
 
 class CurateParams(Params):
@@ -90,7 +90,7 @@ def main(domain: Domain) -> None:
 
 def _rows_of(connection: Any, file: Path, record: Record) -> Any:
     check_columns(file, record)
-    return connection.read_parquet(str(file))
+    return connection.read_parquet(str(file), file_row_number=True)
 
 
 def _view_benchmarks(connection: Any, names: list[str]) -> None:
@@ -177,32 +177,23 @@ def _write(connection: Any, domain: str) -> None:
 def _sft(connection: Any, domain: str) -> Iterator[pa.Table]:
     """The kept traces as conversations, in the order of the traces' file and without holding their texts."""
     questions = connection.sql("select question from prompts order by prompt_id").to_arrow_table()["question"]
-    kept = connection.sql(KEPT.read_text()).to_arrow_table()  # a row for each trace, in the order of their file
+    kept = connection.sql(KEPT.read_text()).to_arrow_table()
     start = 0
-    for traces in ahead(_texts(Path(f"data/traces/{domain}.parquet"))):
-        here = kept[start : start + len(traces)]
-        start += len(traces)
-        chosen, facts = traces.filter(here["is_kept"]), here.filter(here["is_kept"])
-        assert chosen["trace_id"].equals(facts["trace_id"]), f"data/traces/{domain}.parquet is not sorted by trace_id"
+    for batch in connection.sql(TEXTS.read_text()).to_arrow_reader(ROWS_IN_GROUP):
+        texts = pa.Table.from_batches([batch])
+        facts = kept[start : start + len(texts)]
+        start += len(texts)
+        assert texts["trace_id"].equals(facts["trace_id"]), f"data/traces/{domain}.parquet is not sorted by trace_id"
         yield pa.table(
             {
-                "trace_id": chosen["trace_id"],
-                "domain": pa.repeat(domain, len(chosen)),
+                "trace_id": texts["trace_id"],
+                "domain": pa.repeat(domain, len(texts)),
                 "source": facts["source"],
-                "messages": chat.conversations(questions.take(facts["prompt_index"]), chosen["response"]),
+                "messages": chat.conversations(questions.take(facts["prompt_index"]), texts["response"]),
                 "n_tokens": facts["n_tokens"],
             },
             schema=SFT.schema,
         )
-
-
-def _texts(file: Path) -> Iterator[pa.Table]:
-    """Traces with their responses, a thousand at a time; a data set's reader would run GiB ahead of who writes them."""
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(file) as traces:
-        for batch in traces.iter_batches(_ROWS_IN_BATCH, columns=["trace_id", "response"]):
-            yield pa.Table.from_batches([batch])
 
 
 if __name__ == "__main__":

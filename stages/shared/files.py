@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -74,22 +75,26 @@ def write_sorted_tables(target: Path, record: Record, tables: Iterator[Any]) -> 
 
     groups = _groups(tables)
     first = next(groups, None)  # before the file: rows that cannot be made leave no trace
-    with whole_file(target) as partial, pq.ParquetWriter(partial, record.schema, compression="zstd") as writer:
+    plain = {"use_dictionary": False, "write_statistics": False}  # nearly all is long texts, hardly two of them equal
+    with whole_file(target) as partial, pq.ParquetWriter(partial, record.schema, compression="zstd", **plain) as writer:
         for group in () if first is None else chain([first], groups):
             writer.write_table(group)
 
 
-def ahead(tables: Iterator[Any]) -> Iterator[Any]:
-    """The same tables, of which the next is made in a thread of its own while one is used."""
+def ahead(tables: Iterator[Any], count: int = 4) -> Iterator[Any]:
+    """The same tables, of which the next few are made in a thread of their own while one is used."""
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, tables, None)
-        while (table := coming.result()) is not None:
-            coming = thread.submit(next, tables, None)
+        coming = deque(thread.submit(next, tables, None) for _ in range(count))
+        while (table := coming.popleft().result()) is not None:
+            coming.append(thread.submit(next, tables, None))
             yield table
 
 
 def _groups(tables: Iterator[Any]) -> Iterator[Any]:
-    """The rows of some tables in tables of ROWS_IN_GROUP, and what is left."""
+    """The rows of some tables in tables of ROWS_IN_GROUP, and what is left.
+
+    Each in one chunk: where chunks end would show in a Parquet file's pages, and depends on who made them.
+    """
     import pyarrow as pa
 
     waiting: list[Any] = []
@@ -97,10 +102,10 @@ def _groups(tables: Iterator[Any]) -> Iterator[Any]:
         waiting.append(table)
         while sum(map(len, waiting)) >= ROWS_IN_GROUP:
             rows = pa.concat_tables(waiting)
-            yield rows[:ROWS_IN_GROUP]
+            yield rows[:ROWS_IN_GROUP].combine_chunks()
             waiting = [rows[ROWS_IN_GROUP:]]
     if sum(map(len, waiting)):
-        yield pa.concat_tables(waiting)
+        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def read_rows(source: Path, record: Record) -> list[Row]:

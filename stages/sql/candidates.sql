@@ -17,7 +17,8 @@ with texts as (
         finish_reason,
         response,
         string_split(replace(response, E'\n', '.'), '.') as sentences,
-        string_split(replace(right(response, 2000), E'\n', ' '), ' ')[-100:] as last_words,  -- 2,000 characters hold 100
+        -- 2,000 characters hold 100 words; right() would count all characters first
+        string_split(replace(substring(response, -2000), E'\n', ' '), ' ')[-100:] as last_words,
     from traces
 )
 select
@@ -38,7 +39,7 @@ select
             or response like '%</think>%<think>%'
             or (contains(response, '<think>') and not regexp_matches(response, '^\s*<think>'))
             or regexp_matches(response, '^\s*(<think>)?\s*</think>')
-            or regexp_matches(right(response, 1000), '</think>\s*$')
+            or regexp_matches(substring(response, -1000), '</think>\s*$')
         then 'malformed'
         else 'well formed'
     end as thought,
@@ -47,7 +48,7 @@ select
         else length(regexp_replace(response, '[\p{Latin}\p{Greek}\P{L}]+', '', 'g')) / length(response)
     end as foreign_ratio,
     1 - list_unique([hash(sentence) for sentence in sentences]) / len(sentences) as repeated_ratio,
-    case when len(last_words) = 100 then len(list_distinct(last_words)) / 100 end as end_distinct_ratio,
+    case when len(last_words) = 100 then list_unique([hash(word) for word in last_words]) / 100 end as end_distinct_ratio,
 from texts
 join prompts using (prompt_id)
 join verdicts using (trace_id)
