@@ -11,6 +11,7 @@ with items as (
         prompt_id as question_id,
         question,
         regexp_extract_all(lower(question), '\p{Han}|\p{L}+') as words,
+        [hash(word) for word in words] as hashes,  -- each word is in $contamination_words runs, but read once
     from benchmarks
     where $contamination_words is not null
 ),
@@ -20,6 +21,7 @@ asked as (
         source,
         question,
         regexp_extract_all(lower(question), '\p{Han}|\p{L}+') as words,
+        [hash(word) for word in words] as hashes,  -- each word is in $contamination_words runs, but read once
     from prompts
     where $contamination_words is not null
 ),
@@ -28,7 +30,7 @@ item_runs as (
         benchmark,
         question_id,
         unnest(list_distinct([
-            hash(words[i:i + $contamination_words - 1]) for i in range(1, len(words) - $contamination_words + 2)
+            hash(hashes[i:i + $contamination_words - 1]) for i in range(1, len(words) - $contamination_words + 2)
         ])) as run,
     from items
 ),
@@ -40,7 +42,7 @@ item_sizes as (
 asked_runs as (
     select
         prompt_id,
-        unnest([hash(words[i:i + $contamination_words - 1]) for i in range(1, len(words) - $contamination_words + 2)])
+        unnest([hash(hashes[i:i + $contamination_words - 1]) for i in range(1, len(words) - $contamination_words + 2)])
             as run,
         generate_subscripts(words[:len(words) - $contamination_words + 1], 1) as position,
     from asked
