@@ -23,7 +23,7 @@ PARAMS = other(max_steps=100, checkpoint_steps=4, held_out_rows=2, logging_steps
 KILLS = 10
 JOB = "checkpoints/sft-math"
 PLOTS = "reports/training/math/plots/metrics"
-CURVES = ("loss.tsv", "learning_rate.tsv", "grad_norm.tsv", "num_tokens.tsv")
+CURVES = ("loss.tsv", "learning_rate.tsv", "grad_norm.tsv", "num_tokens.tsv", "eval/loss.tsv")
 
 
 def learn_in(folder: Path) -> None:

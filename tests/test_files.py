@@ -7,7 +7,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages.shared.errors import InputError
-from stages.shared.files import folder_hash, read_rows, whole_file, whole_folder, write_rows
+from stages.shared.files import (
+    ROWS_IN_GROUP,
+    ahead,
+    folder_hash,
+    read_rows,
+    whole_file,
+    whole_folder,
+    write_rows,
+    write_sorted_tables,
+)
 from stages.shared.records import REJECTED, VERDICT
 
 ROWS = [{"trace_id": "b", "reason": "wrong"}, {"trace_id": "a", "reason": "wrong"}, {"trace_id": "a", "reason": "late"}]
@@ -21,6 +30,27 @@ def test_rows_are_sorted_by_their_key_and_their_order_does_not_show(tmp_path: Pa
         ROWS, key=lambda row: (row["trace_id"], row["reason"])
     )
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_the_bytes_do_not_tell_in_which_pieces_the_rows_came(tmp_path: Path):
+    count = ROWS_IN_GROUP + 100
+    rows = pa.table({"trace_id": [f"{number:05d}" for number in range(count)], "reason": ["wrong" * 200] * count})  # several pages
+    for name, size in (("one", count), ("two", 700), ("three", 3)):
+        pieces = (rows[start : start + size] for start in range(0, count, size))
+        write_sorted_tables(tmp_path / name, REJECTED, ahead(pieces))
+
+    assert read_rows(tmp_path / "one", REJECTED) == rows.to_pylist()
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() == (tmp_path / "three").read_bytes()
+
+
+def test_what_fails_while_rows_are_made_ahead_is_not_lost(tmp_path: Path):
+    def tables():
+        yield pa.table({"trace_id": ["a"], "reason": ["wrong"]})
+        raise RuntimeError("no second table")
+
+    with pytest.raises(RuntimeError, match="no second table"):
+        write_sorted_tables(tmp_path / "file", REJECTED, ahead(tables()))
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_error_while_writing_leaves_the_old_file_and_no_other(tmp_path: Path):

@@ -107,7 +107,7 @@ def adapters(model: Any, lora: LoraParams | None) -> Any:
     )
 
 
-def whole_model(trainer: Any, folder: Path, params: TrainingParams, strategy: str) -> Any:
+def whole_model(trainer: Any, folder: Path, strategy: str) -> Any:
     """The trained model with all its weights; None in processes that do not write.
 
     Args:

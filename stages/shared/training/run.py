@@ -119,7 +119,7 @@ def learn(job: Job) -> None:
     trainer = make_trainer(model, tokenizer, examples, params, job.run, metrics, arguments)
     checkpoints.check_disk(job.folder, trainer.model, params.checkpoint_steps)
     trained = _run(trainer, job.name, start)
-    whole = whole_model(trainer, student, params, strategy)
+    whole = whole_model(trainer, student, strategy)
     if whole is None:
         return
     whole = finish(whole, params)

@@ -1,5 +1,6 @@
 """TRL's SFTTrainer over rows whose labels are explicit: nothing of a row is left for it to decide."""
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -38,6 +39,9 @@ def make_trainer(
     set_attention(model, params)
     check_liger(params)
     rows = as_dataset(examples.training)
+    sequences = pack(rows, params.max_length) if params.packing else rows
+    # every epoch; with eval_strategy="epoch" a checkpoint at its end would lack what is evaluated after it
+    arguments.eval_steps = math.ceil(len(sequences) / params.batch_size)
     # FlashAttention takes rows end to end, packed or not; other kernels want a batch
     is_flat = model.config._attn_implementation == "flash_attention_2"
     pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
@@ -48,7 +52,7 @@ def make_trainer(
         model=model,
         processing_class=tokenizer,
         args=arguments,
-        train_dataset=pack(rows, params.max_length) if params.packing else rows,
+        train_dataset=sequences,
         eval_dataset={source: as_dataset(held_out) for source, held_out in sorted(examples.held_out.items())} or None,
         data_collator=PackedRows(pad_id) if params.packing and not is_flat else None,
         peft_config=adapters(model, params.lora),
@@ -91,7 +95,7 @@ def make_arguments(
         gradient_checkpointing_kwargs={"use_reentrant": False} if params.gradient_checkpointing else None,
         use_liger_kernel=params.liger,
         train_sampling_strategy="random",
-        eval_strategy="epoch" if evaluates else "no",
+        eval_strategy="steps" if evaluates else "no",
         eval_on_start=evaluates,
         per_device_eval_batch_size=1,  # so the loss is the mean over rows, whatever they are padded to
         prediction_loss_only=True,
