@@ -34,7 +34,9 @@ def test_rows_are_sorted_by_their_key_and_their_order_does_not_show(tmp_path: Pa
 
 def test_the_bytes_do_not_tell_in_which_pieces_the_rows_came(tmp_path: Path):
     count = ROWS_IN_GROUP + 100
-    rows = pa.table({"trace_id": [f"{number:05d}" for number in range(count)], "reason": ["wrong" * 200] * count})  # several pages
+    rows = pa.table(
+        {"trace_id": [f"{number:05d}" for number in range(count)], "reason": ["wrong" * 200] * count}
+    )  # several pages
     for name, size in (("one", count), ("two", 700), ("three", 3)):
         pieces = (rows[start : start + size] for start in range(0, count, size))
         write_sorted_tables(tmp_path / name, REJECTED, ahead(pieces))

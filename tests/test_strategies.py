@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -58,6 +59,31 @@ def assert_same(first: Learnt, second: Learnt, n_steps: int) -> None:
 def test_two_processes_learn_what_one_does(strategy: str):
     """The same rows a step in both."""
     assert_same(learn(PARAMS, ALONE), learn(PARAMS, two(strategy)), n_steps=8)
+
+
+@pytest.mark.slow
+def test_two_nodes_learn_what_one_process_does(monkeypatch: pytest.MonkeyPatch):
+    """Both on this machine, each started by its own stage, as on two."""
+    nodes = LaunchParams(processes=1, nodes=2, strategy="ddp")
+    alone = learn(PARAMS, ALONE)
+    for name, value in (("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", free_port())):
+        monkeypatch.setenv(name, value)
+    code = f"from tests.test_strategies import *; learn_branch(Path.cwd(), PARAMS, {nodes!r})"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "NODE_RANK": "1"}
+    second = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    monkeypatch.setenv("NODE_RANK", "0")
+
+    try:
+        assert_same(alone, learn(PARAMS, nodes), n_steps=8)
+        assert second.wait(60) == 0
+    finally:
+        second.kill()
+
+
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import Any
 
 from branchmerge.search.halving import Outcome, gain_over, halve
 from branchmerge.search.space import Changes, candidates, change, read_search
-from branchmerge.search.trial import Examiner, Trial
+from branchmerge.search.trial import Examiner, Trial, dev_questions
 from stages.evaluate import EvaluateParams
 from stages.shared.files import whole_file, write_json
 from stages.shared.grading import VerifyParams
@@ -55,12 +55,9 @@ def search(file: Path) -> Searched:
 
     params = read_search(file)
     trials = [Trial(candidate) for candidate in candidates(params, file)]
-    examiner = Examiner(
-        read_params(RunParams, "run"),
-        read_params(EvaluateParams, "evaluate"),
-        read_params(VerifyParams, "verify"),
-        params.questions[-1],
-    )
+    evaluate = read_params(EvaluateParams, "evaluate")
+    questions = {domain: dev_questions(domain, params.questions[-1]) for domain in evaluate.benchmarks}
+    examiner = Examiner(read_params(RunParams, "run"), evaluate, read_params(VerifyParams, "verify"), questions)
     with examiner, Progress(console=Console(stderr=True)) as progress:
         bar = progress.add_task(f"{len(trials)} merges", total=None)
 

@@ -76,7 +76,7 @@ def candidates(search: SearchParams, file: Path) -> list[Candidate]:
     for number, grid in enumerate(search.grids):
         for values in product(*grid.values()):
             changes = dict(zip(grid, values, strict=True))
-            made = _candidate(standing, changes, f"{file}: search.grids[{number}]")
+            made = candidate(standing, changes, f"{file}: search.grids[{number}]")
             if all(made.params != other.params for other in found):
                 found.append(made)
     return found
@@ -104,7 +104,12 @@ def change(section: Any, changes: Changes, where: str) -> None:
         node[key] = value
 
 
-def _candidate(standing: Any, changes: Changes, where: str) -> Candidate:
+def candidate(standing: Any, changes: Changes, where: str) -> Candidate:
+    """The section merge with some values changed.
+
+    Raises:
+        InputError: A path that it does not have, or a merge that cannot be.
+    """
     section = deepcopy(standing)
     change(section, changes, where)
     try:

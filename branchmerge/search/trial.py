@@ -54,25 +54,21 @@ class Trial:
 
 
 class Examiner:
-    """Examines candidates on the dev questions of every benchmark. Use as a context manager.
+    """Asks models questions and grades them; merges candidates for it. Use as a context manager.
 
     Args:
-        n_questions: Dev questions that each domain must have.
-
-    Raises:
-        InputError: A domain has fewer.
+        questions: Of each benchmark, in the order in which a candidate is asked them.
     """
 
-    def __init__(self, run: RunParams, evaluate: EvaluateParams, verify: VerifyParams, n_questions: int) -> None:
+    def __init__(
+        self, run: RunParams, evaluate: EvaluateParams, verify: VerifyParams, questions: dict[str, list[Row]]
+    ) -> None:
         import transformers
 
         transformers.utils.logging.disable_progress_bar()  # one for each load; the search has its own
-        self._run, self._evaluate = run, evaluate
-        self._questions = {domain: _dev_questions(domain, n_questions) for domain in evaluate.benchmarks}
+        self._run, self._evaluate, self._questions = run, evaluate, questions
         self._opened = ExitStack()
-        self._judges = {
-            domain: self._opened.enter_context(Judge(verify, domain, run.threads)) for domain in self._questions
-        }
+        self._judges = {domain: self._opened.enter_context(Judge(verify, domain, run.threads)) for domain in questions}
         self._known = Path(self._opened.enter_context(tempfile.TemporaryDirectory()))
         self.asked_tokens = 0
 
@@ -83,18 +79,22 @@ class Examiner:
         self._opened.close()
 
     def examine(self, trial: Trial, n_questions: int) -> None:
-        """Bring a trial to so many questions of each domain."""
+        """Merge a trial's candidate and bring it to so many questions of each domain."""
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "merged"
             folder.mkdir()
             merge(trial.candidate.params, self._run, folder, self._known)
-            engine = cache(partial(self._engine, folder))
-            for domain, questions in self._questions.items():
-                seen = trial.is_correct.setdefault(domain, {})
-                new = [question for question in questions[:n_questions] if question["prompt_id"] not in seen]
-                answers = self._answers(folder, domain, new, engine)
-                trial.completion_tokens += sum(row["completion_tokens"] for row in answers.values())
-                seen |= self._graded(domain, new, answers)
+            self.ask(folder, trial, n_questions)
+
+    def ask(self, folder: Path, trial: Trial, n_questions: int) -> None:
+        """The same of a model that is there."""
+        engine = cache(partial(self._engine, folder))
+        for domain, questions in self._questions.items():
+            seen = trial.is_correct.setdefault(domain, {})
+            new = [question for question in questions[:n_questions] if question["prompt_id"] not in seen]
+            answers = self._answers(folder, domain, new, engine)
+            trial.completion_tokens += sum(row["completion_tokens"] for row in answers.values())
+            seen |= self._graded(domain, new, answers)
 
     def _answers(
         self, folder: Path, domain: str, questions: list[Row], engine: Callable[[Sampling], Engine]
@@ -129,7 +129,12 @@ def _wanted(question: Row, model: str, sampling: Sampling) -> Wanted:
     return Wanted(trace_id, question["prompt_id"], 0, question["question"])
 
 
-def _dev_questions(domain: str, n_questions: int) -> list[Row]:
+def dev_questions(domain: str, n_questions: int) -> list[Row]:
+    """The first dev questions of a domain.
+
+    Raises:
+        InputError: It has fewer.
+    """
     file = FOLDERS["dev"] / f"{domain}.parquet"
     rows = read_rows(file, PROMPT)[:n_questions]
     if len(rows) < n_questions:

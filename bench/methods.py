@@ -1,0 +1,124 @@
+"""Every merge method on the same branches, on the test questions of builds that differ in their seed alone.
+
+Beside them stand the student and both mixtures, and of each build the candidate of search.yaml that was best on its dev
+questions. Builds stay where they are made, so that a second run goes on; FOLDERS names others that are built already,
+and QUESTIONS=0 tells what the merges do to the weights and asks nothing.
+
+Run   make bench NAME=methods            (SEEDS="0 1 2 3 4": ten minutes a seed, and two for its merges)
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import chdir
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from bench.methods_tables import Answers, Figures, print_accuracy, print_weights
+from branchmerge.search.run import search
+from branchmerge.search.space import Candidate, Changes, candidate
+from branchmerge.search.trial import Examiner, Trial
+from stages.evaluate import EvaluateParams
+from stages.merge import BRANCHES, STUDENT, MergeParams, merge
+from stages.shared.files import read_rows, write_json
+from stages.shared.grading import VerifyParams
+from stages.shared.merging.account import accounts, total
+from stages.shared.params import PARAMS, RunParams, read_params, read_section
+from stages.shared.records import PROMPT
+
+SEEDS = os.environ.get("SEEDS", "0 1 2 3 4").split()
+PLACE = Path(tempfile.gettempdir()) / "branchmerge-methods"
+FOLDERS = [Path(folder).absolute() for folder in os.environ.get("FOLDERS", "").split()]
+QUESTIONS = int(os.environ["QUESTIONS"]) if "QUESTIONS" in os.environ else None
+SEARCH, RESULT = Path("search.yaml"), Path("reports/methods.json")
+MIXTURES = ("mixture", "mixture_small")
+
+
+def main() -> None:
+    """Build what is missing, examine each build, print the tables."""
+    folders = FOLDERS or [_build(Path.cwd(), seed) for seed in SEEDS]
+    results = []
+    for folder in folders:
+        with chdir(folder):
+            if not RESULT.is_file():
+                write_json(RESULT, _examine())
+            results.append(json.loads(RESULT.read_text()))
+    print_weights([result["figures"] for result in results])
+    if QUESTIONS != 0:
+        print_accuracy([result["answers"] for result in results])
+
+
+def _build(project: Path, seed: str) -> Path:
+    """A clone with this seed, whose outputs are up to date."""
+    folder = PLACE / f"seed-{seed}"
+    if not folder.exists():
+        subprocess.run(["git", "clone", "-q", str(project), str(folder)], check=True)
+    params = folder / PARAMS
+    sections = YAML(typ="safe").load(params)
+    sections["run"]["seed"] = int(seed)
+    params.write_text(json.dumps(sections))  # YAML, too
+    print(f"seed {seed}: dvc repro", file=sys.stderr, flush=True)
+    with (folder / "repro.log").open("w") as log:
+        subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=folder, stdout=log, check=True)
+    return folder
+
+
+def _methods(domains: list[str]) -> dict[str, Changes]:
+    """Names of merges, and how each differs from the one of params.yaml; where weights count, all are 1."""
+    equal = {f"weights.{domain}": 1 for domain in domains}
+    orders = list(permutations(domains))
+    return {
+        "merge of params.yaml": {},
+        "average": {"method": "linear", **equal},
+        "TIES": {"method": "ties", **equal},
+        "DARE-TIES": {"method": "dare_ties", **equal},
+        "SCE": {"method": "sce"},
+        **{f"arcee_fusion {' > '.join(order)}": {"method": "arcee_fusion", "order": list(order)} for order in orders},
+        "branch_fusion": {"method": "branch_fusion"},
+        "branch_fusion in order": {"method": "branch_fusion", "parameters.branch_fusion.order": "sequential"},
+    }
+
+
+def _examine() -> dict[str, Any]:
+    """What the models of the build in this folder answer, and what merges do to its weights."""
+    standing = read_section("merge", PARAMS)
+    order = list(standing["order"])
+    run_params, evaluate = read_params(RunParams, "run"), read_params(EvaluateParams, "evaluate")
+    found = {name: candidate(standing, changes, name) for name, changes in _methods(order).items()}
+    if QUESTIONS != 0:
+        found["best on dev questions"] = search(SEARCH).outcome.best.candidate
+    rows = {
+        name: read_rows(Path(f"data/benchmarks/{name}.parquet"), PROMPT)[:QUESTIONS] for name in evaluate.benchmarks
+    }
+    trials = {name: Trial(chosen) for name, chosen in found.items()}
+    figures: dict[str, Figures] = {}
+    with Examiner(run_params, evaluate, read_params(VerifyParams, "verify"), rows) as examiner:
+        n_questions = max(map(len, rows.values()))
+        for name, trial in trials.items():
+            print(f"{Path.cwd().name}: {name}", file=sys.stderr, flush=True)
+            with tempfile.TemporaryDirectory() as scratch:
+                merged = Path(scratch)
+                merge(trial.candidate.params, run_params, merged)
+                figures[name] = _figures(merged, order, run_params.threads)
+                if n_questions:
+                    examiner.ask(merged, trial, n_questions)
+        for name, path in read_section("models").items() if n_questions else ():
+            if name in ("student", *MIXTURES):
+                trials[name] = Trial(Candidate({}, read_params(MergeParams, "merge")))
+                examiner.ask(Path(path), trials[name], n_questions)
+    answers: dict[str, Answers] = {name: trial.is_correct for name, trial in trials.items()}
+    return {"answers": answers, "figures": figures}
+
+
+def _figures(merged: Path, order: list[str], threads: int) -> Figures:
+    found = accounts(STUDENT, [BRANCHES / name for name in order], merged, threads)
+    return total(found.values()).figures(order)
+
+
+if __name__ == "__main__":
+    main()
