@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from branchmerge.search.halving import halve
+from branchmerge.search.proposals import Proposals
 from branchmerge.search.run import RESULT, write_choice
-from branchmerge.search.space import SearchParams, candidates, read_search
+from branchmerge.search.space import ProposalParams, SearchParams, candidates, read_search
 from branchmerge.search.trial import Trial
 from stages.shared.errors import InputError
 from stages.shared.params import PARAMS, read_value
@@ -94,6 +95,39 @@ def test_a_lead_within_chance_is_not_called_better(project_here: Path):
     assert halve(trials_of(many), many, answer_by_weight).is_better
 
 
+def proposing(**ranges: tuple[float, float]) -> ProposalParams:
+    by_path = {f"weights.{domain}": ends for domain, ends in ranges.items()}
+    return ProposalParams(count=20, changes={"method": "task_arithmetic"}, ranges=by_path)
+
+
+def test_proposals_come_near_the_best_and_are_the_same_each_time(project_here: Path):
+    def answer_best_at_a_half(trial: Trial) -> None:
+        n_right = 1000 - round(1000 * abs(trial.candidate.params.weights["math"] - 0.5))
+        trial.is_correct = {"math": {str(number): number < n_right for number in range(1000)}}
+
+    first, second = (list(Proposals(proposing(math=(0, 2)), 0, "here").trials(answer_best_at_a_half)) for _ in range(2))
+    last_half = [abs(trial.candidate.params.weights["math"] - 0.5) for trial in first[10:]]
+
+    assert [trial.candidate for trial in first] == [trial.candidate for trial in second]
+    assert len(first) == 20
+    assert sum(last_half) / 10 < 0.3  # at random it would be .625
+
+
+def test_proposals_that_cannot_be_are_refused_before_anything_is_merged(project_here: Path):
+    with pytest.raises(InputError, match=r"here: expected a path in the section merge.*got weights.history"):
+        Proposals(proposing(history=(0, 1)), 0, "here")
+    with pytest.raises(ValueError, match=r"a lower and a higher number for weights\.math"):
+        proposing(math=(1, 1))
+    density = ProposalParams(count=1, changes={"method": "ties"}, ranges={"parameters.ties.density": (0.1, 1.5)})
+    with pytest.raises(InputError, match=r"got method ties, parameters.ties.density 1.5"):
+        Proposals(density, 0, "here")
+
+
+def test_a_search_for_nothing_is_refused():
+    with pytest.raises(ValueError, match="grids or proposals"):
+        searching()
+
+
 def test_a_choice_is_written_without_losing_a_comment(project_here: Path):
     before = PARAMS.read_text().splitlines()
     write_choice({"method": "ties", "weights.math": 0.9})
@@ -107,13 +141,16 @@ def test_a_choice_is_written_without_losing_a_comment(project_here: Path):
 def test_a_search_asks_real_merges_and_a_second_one_asks_nothing(nano: Path):
     (nano / FILE).write_text(
         "search: {questions: [2, 4], keep_ratio: 0.5, confidence: 0.95, grids: ["
-        "{method: [linear, ties]}, {method: [arcee_fusion], order: [[math, code, science], [math, code, science]]}]}"
+        "{method: [linear, ties]}, {method: [arcee_fusion], order: [[math, code, science], [math, code, science]]}], "
+        "proposals: [{count: 2, changes: {method: task_arithmetic}, ranges: {weights.math: [0.9, 1.0]}}]}"
     )
     first = build.run(nano, "branchmerge", "search").stdout
     rows = json.loads((nano / RESULT).read_text())["candidates"]
     second = build.run(nano, "branchmerge", "search").stdout
 
-    assert {row["candidate"] for row in rows} == {
+    proposed = [row["candidate"] for row in rows if "task_arithmetic" in row["candidate"]]
+    assert len(set(proposed)) == 2
+    assert {row["candidate"] for row in rows} - set(proposed) == {
         "params.yaml",
         "method linear",
         "method ties",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from branchmerge.search.halving import Outcome, gain_over, halve
+from branchmerge.search.proposals import Proposals
 from branchmerge.search.space import Changes, candidates, change, read_search
 from branchmerge.search.trial import Examiner, Trial, dev_questions
 from stages.evaluate import EvaluateParams
@@ -44,7 +45,7 @@ class Searched:
 
 
 def search(file: Path) -> Searched:
-    """Find the best merge of a file's grids, and keep every candidate's row in reports/search.json.
+    """Find the best merge of a file's grids and proposals, and keep every candidate's row in reports/search.json.
 
     Raises:
         InputError: Something in the file or in params.yaml is not as it should be, or questions are too few.
@@ -54,18 +55,26 @@ def search(file: Path) -> Searched:
     from rich.progress import Progress
 
     params = read_search(file)
+    run_params = read_params(RunParams, "run")
     trials = [Trial(candidate) for candidate in candidates(params, file)]
+    proposals = [
+        Proposals(wanted, run_params.seed, f"{file}: search.proposals[{number}]")
+        for number, wanted in enumerate(params.proposals)
+    ]
     evaluate = read_params(EvaluateParams, "evaluate")
     questions = {domain: dev_questions(domain, params.questions[-1]) for domain in evaluate.benchmarks}
-    examiner = Examiner(read_params(RunParams, "run"), evaluate, read_params(VerifyParams, "verify"), questions)
+    examiner = Examiner(run_params, evaluate, read_params(VerifyParams, "verify"), questions)
+    n_merges = len(trials) + sum(wanted.count for wanted in params.proposals)
     with examiner, Progress(console=Console(stderr=True)) as progress:
-        bar = progress.add_task(f"{len(trials)} merges", total=None)
+        bar = progress.add_task(f"{n_merges} merges", total=None)
 
         def examine(trial: Trial, n_questions: int) -> None:
             progress.update(bar, description=f"{n_questions} questions: {trial.candidate.name}")
             examiner.examine(trial, n_questions)
             progress.advance(bar)
 
+        for proposed in proposals:
+            trials += proposed.trials(lambda trial: examine(trial, params.questions[0]))
         outcome = halve(trials, params, examine)
     searched = Searched(outcome, params.confidence, examiner.asked_tokens)
     write_json(RESULT, {"candidates": searched.rows(), "asked_tokens": searched.asked_tokens})

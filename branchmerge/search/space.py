@@ -1,4 +1,4 @@
-"""What a search tries: the merge of params.yaml, and every point of some grids around it."""
+"""What a search tries: the merge of params.yaml, every point of some grids around it, and what Optuna proposes."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -15,6 +15,27 @@ from stages.shared.params import PARAMS, Params, read_params, read_section
 Changes = dict[str, Any]
 
 
+class ProposalParams(Params):
+    """Candidates that Optuna proposes.
+
+    Args:
+        count: How many, all asked the first rung's questions.
+        changes: Values that all of them have, by their dotted path in the section merge.
+        ranges: Lowest and highest of the numbers that are proposed, by their path.
+    """
+
+    count: PositiveInt
+    changes: dict[str, Any] = Field(default_factory=dict)
+    ranges: dict[str, tuple[float, float]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> Self:
+        falling = [path for path, (low, high) in self.ranges.items() if not low < high]
+        if falling:
+            raise ValueError(f"a lower and a higher number for {', '.join(falling)}")
+        return self
+
+
 class SearchParams(Params):
     """What is tried, and on how many questions.
 
@@ -23,17 +44,21 @@ class SearchParams(Params):
         keep_ratio: Share of the candidates of a rung that the next one sees; at least one.
         confidence: Of the intervals, 0.95 for 95 %.
         grids: In each, values by their dotted path in the section merge; every combination is a candidate.
+        proposals: Each by a study of its own.
     """
 
     questions: tuple[PositiveInt, ...] = Field(min_length=1)
     keep_ratio: float = Field(gt=0, lt=1)
     confidence: float = Field(gt=0.5, lt=1)
-    grids: tuple[dict[str, list[Any]], ...] = Field(min_length=1)
+    grids: tuple[dict[str, list[Any]], ...] = ()
+    proposals: tuple[ProposalParams, ...] = ()
 
     @model_validator(mode="after")
-    def _rungs_rise(self) -> Self:
+    def _is_a_search(self) -> Self:
         if list(self.questions) != sorted(set(self.questions)):
             raise ValueError("questions that rise from rung to rung")
+        if not self.grids and not self.proposals:
+            raise ValueError("grids or proposals")
         return self
 
 
