@@ -1,0 +1,101 @@
+"""A branch of a build, trained by one process and by two that share the work: loss curve, accuracy and time of each.
+
+Asked are the test questions of the branch's domain. Sequences a step are the same for all: as many as one process
+takes, or one more where two could not share them.
+
+Run   make bench NAME=strategies         (after make repro; FOLDER=... for another build, DOMAIN=code for a branch)
+"""
+
+import os
+import tempfile
+from contextlib import chdir
+from pathlib import Path
+
+from bench.result import seconds
+from branchmerge.search.space import Candidate
+from branchmerge.search.trial import Examiner, Trial
+from stages.evaluate import EvaluateParams
+from stages.merge import MergeParams
+from stages.shared.files import read_rows
+from stages.shared.grading import VerifyParams
+from stages.shared.launch import LaunchParams
+from stages.shared.params import RunParams, read_params
+from stages.shared.records import PROMPT
+from stages.shared.statistics import paired_difference
+from stages.shared.training.hyperparameters import TrainingParams
+from stages.shared.training.run import fine_tune
+
+FOLDER = Path(os.environ.get("FOLDER", ".")).resolve()
+DOMAIN = os.environ.get("DOMAIN", "math")
+CONFIDENCE = 0.95
+Learnt = tuple[dict[int, float], dict[str, bool]]  # loss by step, and by question whether the answer is right
+ALONE = LaunchParams(processes=1, nodes=1, strategy="none")
+LAUNCHES = {
+    "one process": ALONE,
+    **{
+        f"two processes, {strategy}": LaunchParams.model_validate({"processes": 2, "nodes": 1, "strategy": strategy})
+        for strategy in ("ddp", "fsdp", "zero2", "zero3")
+    },
+}
+
+
+def main() -> None:
+    """Train and examine a branch by each launch; the first is what the others are compared with."""
+    with tempfile.TemporaryDirectory() as scratch, chdir(scratch):
+        for name in ("stages", "models/student", "data/sft", "data/benchmarks", "params.yaml"):
+            Path(name).parent.mkdir(exist_ok=True)
+            Path(name).symlink_to(FOLDER / name)
+        run_params, evaluate = read_params(RunParams, "run"), read_params(EvaluateParams, "evaluate")
+        params = read_params(TrainingParams, "sft", f"domains.{DOMAIN}.sft")
+        params = params.model_copy(update={"batch_size": params.batch_size + params.batch_size % 2})
+        questions = read_rows(Path(f"data/benchmarks/{DOMAIN}.parquet"), PROMPT)
+        verify = read_params(VerifyParams, "verify")
+        print(f"{DOMAIN}, {params.batch_size} sequences a step, {len(questions)} questions:\n")
+        print(
+            "| launch | steps | last loss | largest difference of a loss | right | difference | s |\n"
+            + "|---" * 7
+            + "|"
+        )
+        results: list[Learnt] = []
+        with Examiner(run_params, evaluate, verify, {DOMAIN: questions}) as examiner:
+            for number, (name, launch) in enumerate(LAUNCHES.items()):
+                folder = Path(f"model-{number}")
+                wall_s = seconds(_train, params, run_params, launch, folder)
+                trial = Trial(Candidate({}, read_params(MergeParams, "merge")))
+                examiner.ask(folder, trial, len(questions))
+                results.append((_curve(folder), trial.is_correct[DOMAIN]))
+                print(f"| {name} | {_row(results[0], results[-1])} | {wall_s:.0f} |", flush=True)
+
+
+def _train(params: TrainingParams, run_params: RunParams, launch: LaunchParams, folder: Path) -> None:
+    fine_tune(
+        name=folder.name,
+        datasets=[Path(f"data/sft/{DOMAIN}.parquet")],
+        params=params,
+        run_params=run_params,
+        launch_params=launch,
+        output=folder,
+        metrics=Path(f"metrics-{folder.name}"),
+    )
+
+
+def _curve(folder: Path) -> dict[int, float]:
+    """The loss by step."""
+    lines = Path(f"metrics-{folder.name}/plots/metrics/loss.tsv").read_text().splitlines()[1:]
+    return {int(step): float(loss) for step, loss in (line.split("\t") for line in lines)}
+
+
+def _row(alone: Learnt, other: Learnt) -> str:
+    (losses, answers), (expected, baseline) = other, alone
+    assert losses.keys() == expected.keys(), f"steps to {max(losses)}, those of one process to {max(expected)}"
+    furthest = max(abs(expected[step] - loss) for step, loss in losses.items())
+    pairs = [(float(answers[question]), float(is_correct)) for question, is_correct in baseline.items()]
+    gain = paired_difference(pairs, CONFIDENCE)
+    right = sum(answers.values()) / len(answers)
+    difference = f"{100 * gain.mean:+.1f} [{100 * gain.low:.1f}, {100 * gain.high:.1f}]"
+    last = max(losses)
+    return f"{last} | {losses[last]:.4f} | {furthest:.4f} | {right:.1%} | {difference}"
+
+
+if __name__ == "__main__":
+    main()
