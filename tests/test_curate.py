@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bench.traces_like_openr1 import BENCHMARKS, write_domain
 from bench.traces_like_openr1 import RULES as ALL_RULES
 from stages.curate import AUDITS, CHOICES, FUNNEL, RULES, CurateParams, audit, main, select
 from stages.shared.errors import StageError
-from stages.shared.files import folder_hash
-from stages.shared.records import COUNT, PROMPT, TRACE, VERDICT
+from stages.shared.files import folder_hash, read_rows, write_rows
+from stages.shared.records import COUNT, PROMPT, SFT, TRACE, VERDICT
 from stages.shared.sql import connect, query
 
 THOUGHT = "<think>\nThree times four is twelve.\n</think>\n12"
@@ -46,6 +47,7 @@ GOOD = {
     "source": "s",
 }
 PROMPT_ROW = {"domain": "d", "licence": "l", "answer": "1", "tests": None, "meta": "{}"}
+ORDERED = "create or replace view traces as select *, {} - 1 as file_row_number from traces_rows"
 TRACE_ROW = dict.fromkeys(TRACE.schema.names) | {"answer": "1", "prompt_tokens": 1, "completion_tokens": 1}
 
 
@@ -65,7 +67,9 @@ def tables(*candidates: dict[str, Any], threads: int = 1) -> Any:
         ("verdicts", VERDICT, [{"reason": "", "grader": "text"} | row for row in rows]),
         ("counts", COUNT, rows),
     ):
-        connection.register(name, pa.Table.from_pylist(content, schema=record.schema))
+        connection.register(f"{name}_rows", pa.Table.from_pylist(content, schema=record.schema))
+        connection.execute(f"create view {name} as select * from {name}_rows")
+    connection.execute(ORDERED.format("row_number() over (order by trace_id)"))
     connection.register("items", pa.Table.from_pylist([benchmark], schema=PROMPT.schema))
     connection.execute("create view benchmarks as select *, domain as benchmark from items")
     return connection
@@ -233,6 +237,7 @@ def test_the_funnel_counts_in_out_and_what_only_one_rule_took():
         ("delete from candidates where trace_id = 't1'; delete from rejected where trace_id = 't1'", "unaccounted"),
         ("insert into rejected values ('t1', 'too_long')", "repeated_key"),
         ("update candidates set n_tokens = 51 where trace_id = 't0'", "over_length"),
+        (ORDERED.format("row_number() over (order by trace_id desc)"), "unsorted"),
     ],
 )
 def test_a_failed_audit_stops_the_build_and_shows_the_rows(damage: str, name: str):
@@ -265,7 +270,43 @@ def test_every_rule_choice_and_audit_has_a_case_here(project: Path):
         "unaccounted",
         "over_length",
         "test_overlap",
+        "unsorted",
     }
+
+
+@pytest.mark.parametrize("kept", [set(range(60)), {0}, {59}, {3, 4, 31, 58}])
+def test_each_kept_trace_is_written_with_its_own_question_and_facts(
+    kept: set[int], project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("stages").symlink_to(project / "stages")
+    params = {"run": {"seed": 0, "threads": 2}, "curate": {"max_tokens": None, "max_traces_per_prompt": None}}
+    Path("params.yaml").write_text(json.dumps(params | {"domains": {"d": {"curate": {}}}}))
+    numbers = range(60)
+    prompts = [PROMPT_ROW | {"prompt_id": f"p{n}", "source": f"s{n}", "question": f"What is {n}?"} for n in numbers]
+    traces = [
+        TRACE_ROW | {"trace_id": f"t{n:02}", "prompt_id": f"p{n}", "sample_index": 0, "response": f"It is {n}."}
+        for n in numbers
+    ]
+    judged = [
+        {"trace_id": f"t{n:02}", "verdict": "correct" if n in kept else "wrong", "reason": "", "grader": "text"}
+        for n in numbers
+    ]
+    for name, record, rows in (
+        ("prompts", PROMPT, prompts),
+        ("traces", TRACE, [row | {"finish_reason": "stop", "teacher": "t"} for row in traces]),
+        ("verdicts", VERDICT, judged),
+        ("counts", COUNT, [{"trace_id": f"t{n:02}", "n_tokens": n} for n in numbers]),
+        ("benchmarks", PROMPT, []),
+    ):
+        write_rows(Path(f"data/{name}/d.parquet"), record, rows)
+    pq.write_table(pq.read_table("data/traces/d.parquet"), "data/traces/d.parquet", row_group_size=7)
+    main("d")
+
+    assert [
+        (row["trace_id"], row["source"], [message["content"] for message in row["messages"]], row["n_tokens"])
+        for row in read_rows(Path("data/sft/d.parquet"), SFT)
+    ] == [(f"t{n:02}", f"s{n}", [f"What is {n}?", f"It is {n}."], n) for n in sorted(kept)]
 
 
 @pytest.mark.slow
