@@ -59,6 +59,8 @@ def test_a_point_that_params_yaml_already_is_counts_once(project_here: Path):
     [
         ({"weigths.math": [0.5]}, "a path in the section merge.*got weigths.math"),
         ({"weights.history": [0.5]}, "a path in the section merge.*got weights.history"),
+        ({"parameters.tiess.density": [0.5]}, "got parameters.tiess.density 0.5"),
+        ({"parameters.ties": [0.5]}, "got parameters.ties 0.5"),
         ({"method": ["average"]}, "a method among.*got method average"),
         ({"method": ["ties"], "parameters.ties.density": [1.5]}, "got method ties, parameters.ties.density 1.5"),
     ],
@@ -118,9 +120,33 @@ def test_proposals_that_cannot_be_are_refused_before_anything_is_merged(project_
         Proposals(proposing(history=(0, 1)), 0, "here")
     with pytest.raises(ValueError, match=r"a lower and a higher number for weights\.math"):
         proposing(math=(1, 1))
+    with pytest.raises(ValueError, match="a value or a range for method, not both"):
+        ProposalParams(count=1, changes={"method": "ties"}, ranges={"method": (0, 1)})
     density = ProposalParams(count=1, changes={"method": "ties"}, ranges={"parameters.ties.density": (0.1, 1.5)})
     with pytest.raises(InputError, match=r"got method ties, parameters.ties.density 1.5"):
         Proposals(density, 0, "here")
+
+
+def test_proposals_stay_in_their_range_and_none_comes_twice(project_here: Path):
+    small = ProposalParams(count=20, changes={"method": "ram"}, ranges={"parameters.ram.epsilon": (1e-5, 1.04e-5)})
+    examined: list[Trial] = []
+
+    def answer(trial: Trial) -> None:
+        examined.append(trial)
+        trial.is_correct = {"math": {"0": True}}
+
+    found = [trial.candidate.changes["parameters.ram.epsilon"] for trial in Proposals(small, 0, "here").trials(answer)]
+
+    assert len(examined) == len(found) == len(set(found)) > 1
+    assert all(1e-5 <= epsilon <= 1.04e-5 for epsilon in found)
+
+
+def test_candidates_do_not_share_what_their_changes_hold(project_here: Path):
+    grid = {"weights": [{"math": 1, "code": 1, "science": 1}], "weights.math": [0.1, 0.2]}
+    _, first, second = candidates(searching(grid), FILE)
+
+    assert (first.params.weights["math"], second.params.weights["math"]) == (0.1, 0.2)
+    assert first.changes["weights"]["math"] == 1
 
 
 def test_a_search_for_nothing_is_refused():

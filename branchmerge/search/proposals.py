@@ -1,4 +1,4 @@
-"""Candidates that Optuna proposes, each after it has seen how those before it did."""
+"""Candidates that Optuna proposes: the first ten at random, each later one from how the proposals before it did."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from branchmerge.search.space import Candidate, ProposalParams, candidate
 from branchmerge.search.trial import Trial
 from stages.shared.params import PARAMS, read_section
 
-_DIGITS = 3  # of a proposed number, which a person will read in params.yaml
+_DIGITS = 3  # significant ones of a proposed number, which a person will read in params.yaml
 
 
 class Proposals:
@@ -36,13 +36,22 @@ class Proposals:
         }
 
     def trials(self, examine: Callable[[Trial], None]) -> Iterator[Trial]:
-        """One after another, each proposed, examined, and told to Optuna by its mean accuracy."""
+        """One after another, each proposed, examined, and told to Optuna by its mean accuracy; repeats are left out."""
+        known: list[Trial] = []
         for _ in range(self._params.count):
             asked = self._study.ask(self._ranges)
-            trial = Trial(self._candidate({path: round(asked.params[path], _DIGITS) for path in self._ranges}))
-            examine(trial)
-            self._study.tell(asked, trial.mean_accuracy)
-            yield trial
+            trial = Trial(self._candidate({path: self._legible(path, asked.params[path]) for path in self._ranges}))
+            same = [other for other in known if other.candidate.params == trial.candidate.params]
+            if not same:
+                examine(trial)
+                known.append(trial)
+                yield trial
+            self._study.tell(asked, (same or [trial])[0].mean_accuracy)
+
+    def _legible(self, path: str, number: float) -> float:
+        """Rounded, but not out of its range."""
+        low, high = self._params.ranges[path]
+        return min(max(float(f"{number:.{_DIGITS}g}"), low), high)
 
     def _candidate(self, numbers: dict[str, Any]) -> Candidate:
         return candidate(self._standing, {**self._params.changes, **numbers}, self._where)

@@ -21,7 +21,7 @@ class ProposalParams(Params):
     Args:
         count: How many, all asked the first rung's questions.
         changes: Values that all of them have, by their dotted path in the section merge.
-        ranges: Lowest and highest of the numbers that are proposed, by their path.
+        ranges: Lowest and highest of the real numbers that are proposed, by their path.
     """
 
     count: PositiveInt
@@ -29,10 +29,12 @@ class ProposalParams(Params):
     ranges: dict[str, tuple[float, float]] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _ranges_rise(self) -> Self:
+    def _are_ranges(self) -> Self:
         falling = [path for path, (low, high) in self.ranges.items() if not low < high]
         if falling:
             raise ValueError(f"a lower and a higher number for {', '.join(falling)}")
+        if twice := sorted(self.ranges.keys() & self.changes):
+            raise ValueError(f"a value or a range for {', '.join(twice)}, not both")
         return self
 
 
@@ -116,17 +118,19 @@ def change(section: Any, changes: Changes, where: str) -> None:
     for path, value in changes.items():
         *parents, key = path.split(".")
         node = section
+        is_parameter = parents[:1] == ["parameters"]  # which params.yaml may leave at its default, as its method
         for parent in parents:
+            if is_parameter and parent == parents[-1] and isinstance(node, dict):
+                node.setdefault(parent, {})
             node = node.get(parent) if isinstance(node, dict) else None
-        # a parameter of a method may be one that params.yaml leaves at its default
-        if not isinstance(node, dict) or (key not in node and parents[:1] != ["parameters"]):
+        if not isinstance(node, dict) or (key not in node and not is_parameter):
             raise InputError(
                 where=where,
                 expected="a path in the section merge of params.yaml",
                 got=path,
                 do="correct the path, as method, weights.math or parameters.ties.density",
             )
-        node[key] = value
+        node[key] = deepcopy(value)  # later changes reach into it
 
 
 def candidate(standing: Any, changes: Changes, where: str) -> Candidate:
@@ -143,9 +147,9 @@ def candidate(standing: Any, changes: Changes, where: str) -> Candidate:
         problem = error.errors()[0]
         raise InputError(
             where=where,
-            expected=problem["msg"].removeprefix("Value error, "),
+            expected=problem["msg"].removeprefix("Value error, ").removeprefix("Input should be "),
             got=", ".join(f"{path} {_short(value)}" for path, value in changes.items()),
-            do="correct the grid; what goes together, one grid holds",
+            do="correct what is changed here; what goes together is changed together",
         ) from None
 
 

@@ -26,7 +26,7 @@ from stages.shared.store import Store, Wanted
 
 @dataclass
 class Trial:
-    """A candidate and what it has shown so far.
+    """A candidate and what it has shown so far; or a model that is there, without a candidate.
 
     Args:
         is_correct: By domain and question.
@@ -79,7 +79,9 @@ class Examiner:
         self._opened.close()
 
     def examine(self, trial: Trial, n_questions: int) -> None:
-        """Merge a trial's candidate and bring it to so many questions of each domain."""
+        """Bring a trial to so many questions of each domain; its candidate is merged if there are new ones."""
+        if not any(self._new(trial, domain, n_questions) for domain in self._questions):
+            return
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "merged"
             folder.mkdir()
@@ -87,14 +89,18 @@ class Examiner:
             self.ask(folder, trial, n_questions)
 
     def ask(self, folder: Path, trial: Trial, n_questions: int) -> None:
-        """The same of a model that is there."""
+        """Bring a trial to so many questions of each domain by asking the model in a folder."""
         engine = cache(partial(self._engine, folder))
-        for domain, questions in self._questions.items():
-            seen = trial.is_correct.setdefault(domain, {})
-            new = [question for question in questions[:n_questions] if question["prompt_id"] not in seen]
+        for domain in self._questions:
+            new = self._new(trial, domain, n_questions)
             answers = self._answers(folder, domain, new, engine)
             trial.completion_tokens += sum(row["completion_tokens"] for row in answers.values())
-            seen |= self._graded(domain, new, answers)
+            trial.is_correct.setdefault(domain, {}).update(self._graded(domain, new, answers))
+
+    def _new(self, trial: Trial, domain: str, n_questions: int) -> list[Row]:
+        """Of the first questions of a domain those that the trial has not seen."""
+        seen = trial.is_correct.get(domain, {})
+        return [question for question in self._questions[domain][:n_questions] if question["prompt_id"] not in seen]
 
     def _answers(
         self, folder: Path, domain: str, questions: list[Row], engine: Callable[[Sampling], Engine]
