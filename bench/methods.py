@@ -1,8 +1,8 @@
-"""Every merge method on the same branches, on the test questions of builds that differ in their seed alone.
+"""The usual merge methods on the same branches, on the test questions of builds that differ in their seed alone.
 
 Beside them stand the student and both mixtures, and of each build the candidate of search.yaml that was best on its dev
-questions. Builds stay where they are made, so that a second run goes on; FOLDERS names others that are built already,
-and QUESTIONS=0 tells what the merges do to the weights and asks nothing.
+questions. Builds of a commit stay where they are made, so that a second run goes on; FOLDERS names others that are
+built already, and QUESTIONS=0 tells what the merges do to the weights and asks nothing.
 
 Run   make bench NAME=methods            (SEEDS="0 1 2 3 4": ten minutes a seed, and two for its merges)
 """
@@ -21,11 +21,11 @@ from ruamel.yaml import YAML
 
 from bench.methods_tables import Answers, Figures, print_accuracy, print_weights
 from branchmerge.search.run import search
-from branchmerge.search.space import Candidate, Changes, candidate
-from branchmerge.search.trial import Examiner, Trial
+from branchmerge.search.space import Changes, candidate
+from branchmerge.search.trial import Exam, Examiner
 from stages.evaluate import EvaluateParams
-from stages.merge import BRANCHES, STUDENT, MergeParams, merge
-from stages.shared.files import read_rows, write_json
+from stages.merge import BRANCHES, STUDENT, merge
+from stages.shared.files import content_id, read_rows, write_json
 from stages.shared.grading import VerifyParams
 from stages.shared.merging.account import accounts, total
 from stages.shared.params import PARAMS, RunParams, read_params, read_section
@@ -35,7 +35,7 @@ SEEDS = os.environ.get("SEEDS", "0 1 2 3 4").split()
 PLACE = Path(tempfile.gettempdir()) / "branchmerge-methods"
 FOLDERS = [Path(folder).absolute() for folder in os.environ.get("FOLDERS", "").split()]
 QUESTIONS = int(os.environ["QUESTIONS"]) if "QUESTIONS" in os.environ else None
-SEARCH, RESULT = Path("search.yaml"), Path("reports/methods.json")
+SEARCH, RESULT = Path("search.yaml"), Path("reports/methods")
 MIXTURES = ("mixture", "mixture_small")
 
 
@@ -45,9 +45,11 @@ def main() -> None:
     results = []
     for folder in folders:
         with chdir(folder):
-            if not RESULT.is_file():
-                write_json(RESULT, _examine())
-            results.append(json.loads(RESULT.read_text()))
+            state = content_id(QUESTIONS, SEARCH.read_text(), PARAMS.read_text(), Path("dvc.lock").read_text())
+            result = RESULT / f"{state}.json"
+            if not result.is_file():
+                write_json(result, _examine())
+            results.append(json.loads(result.read_text()))
     print_weights([result["figures"] for result in results])
     if QUESTIONS != 0:
         print_accuracy([result["answers"] for result in results])
@@ -55,7 +57,8 @@ def main() -> None:
 
 def _build(project: Path, seed: str) -> Path:
     """A clone with this seed, whose outputs are up to date."""
-    folder = PLACE / f"seed-{seed}"
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True).stdout
+    folder = PLACE / commit.strip() / f"seed-{seed}"
     if not folder.exists():
         subprocess.run(["git", "clone", "-q", str(project), str(folder)], check=True)
     params = folder / PARAMS
@@ -95,23 +98,24 @@ def _examine() -> dict[str, Any]:
     rows = {
         name: read_rows(Path(f"data/benchmarks/{name}.parquet"), PROMPT)[:QUESTIONS] for name in evaluate.benchmarks
     }
-    trials = {name: Trial(chosen) for name, chosen in found.items()}
+    exams: dict[str, Exam] = {}
     figures: dict[str, Figures] = {}
     with Examiner(run_params, evaluate, read_params(VerifyParams, "verify"), rows) as examiner:
         n_questions = max(map(len, rows.values()))
-        for name, trial in trials.items():
+        for name, chosen in found.items():
+            exams[name] = Exam()
             print(f"{Path.cwd().name}: {name}", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory() as scratch:
                 merged = Path(scratch)
-                merge(trial.candidate.params, run_params, merged)
+                merge(chosen.params, run_params, merged)
                 figures[name] = _figures(merged, order, run_params.threads)
                 if n_questions:
-                    examiner.ask(merged, trial, n_questions)
+                    examiner.ask(merged, exams[name], n_questions)
         for name, path in read_section("models").items() if n_questions else ():
             if name in ("student", *MIXTURES):
-                trials[name] = Trial(Candidate({}, read_params(MergeParams, "merge")))
-                examiner.ask(Path(path), trials[name], n_questions)
-    answers: dict[str, Answers] = {name: trial.is_correct for name, trial in trials.items()}
+                exams[name] = Exam()
+                examiner.ask(Path(path), exams[name], n_questions)
+    answers: dict[str, Answers] = {name: exam.is_correct for name, exam in exams.items()}
     return {"answers": answers, "figures": figures}
 
 

@@ -34,7 +34,7 @@ def print_accuracy(builds: list[dict[str, Answers]]) -> None:
     """A row a model: points over the student and the merge of params.yaml, questions of all builds taken together.
 
     A build's domain is a win where the interval of its own difference from the merge of params.yaml lies above zero, a
-    loss where it lies below, else a tie.
+    loss where it lies below, else a tie. Questions are the unit: how training differs by seed is not in the intervals.
     """
     domains = list(builds[0][STUDENT])
     print(f"\n{len(builds)} builds; points over the student [{CONFIDENCE:.0%}], and over the merge of params.yaml:\n")

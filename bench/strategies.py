@@ -6,16 +6,15 @@ takes, or one more where two could not share them.
 Run   make bench NAME=strategies         (after make repro; FOLDER=... for another build, DOMAIN=code for a branch)
 """
 
+import importlib.util
 import os
 import tempfile
 from contextlib import chdir
 from pathlib import Path
 
 from bench.result import seconds
-from branchmerge.search.space import Candidate
-from branchmerge.search.trial import Examiner, Trial
+from branchmerge.search.trial import Exam, Examiner
 from stages.evaluate import EvaluateParams
-from stages.merge import MergeParams
 from stages.shared.files import read_rows
 from stages.shared.grading import VerifyParams
 from stages.shared.launch import LaunchParams
@@ -59,11 +58,14 @@ def main() -> None:
         results: list[Learnt] = []
         with Examiner(run_params, evaluate, verify, {DOMAIN: questions}) as examiner:
             for number, (name, launch) in enumerate(LAUNCHES.items()):
+                if launch.strategy.startswith("zero") and not importlib.util.find_spec("deepspeed"):
+                    print(f"| {name} | NOT RUN: the extra deepspeed is not installed |", flush=True)
+                    continue
                 folder = Path(f"model-{number}")
                 wall_s = seconds(_train, params, run_params, launch, folder)
-                trial = Trial(Candidate({}, read_params(MergeParams, "merge")))
-                examiner.ask(folder, trial, len(questions))
-                results.append((_curve(folder), trial.is_correct[DOMAIN]))
+                exam = Exam()
+                examiner.ask(folder, exam, len(questions))
+                results.append((_curve(folder), exam.is_correct[DOMAIN]))
                 print(f"| {name} | {_row(results[0], results[-1])} | {wall_s:.0f} |", flush=True)
 
 

@@ -77,7 +77,7 @@ def test_two_nodes_learn_what_one_process_does(monkeypatch: pytest.MonkeyPatch):
         assert_same(alone, learn(PARAMS, nodes), n_steps=8)
         assert second.wait(60) == 0
     finally:
-        second.kill()
+        kill(second)
 
 
 def free_port() -> str:
@@ -105,7 +105,13 @@ def kill_after_a_checkpoint(strategy: str) -> None:
     while not checkpoints.newest(JOB):
         assert process.poll() is None
         time.sleep(0.005)
-    for child in psutil.Process(process.pid).children(recursive=True):
-        child.kill()
-    process.kill()
-    process.wait()
+    kill(process)
+
+
+def kill(process: subprocess.Popen) -> None:
+    """With all that it started; nothing where it has ended."""
+    if process.poll() is None:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.kill()
+        process.kill()
+        process.wait()

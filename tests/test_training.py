@@ -156,6 +156,22 @@ def test_the_loss_on_held_out_rows_is_told_before_and_after_by_source(tokenizer,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "steps"),
+    [({"max_steps": 7}, [0, 3, 6, 7]), ({"max_steps": 4, "packing": True, "batch_size": 1}, [0, 3, 4])],
+)
+def test_the_loss_on_held_out_rows_is_told_after_each_epoch_and_at_the_end(
+    tokenizer, tmp_path: Path, changes: dict, steps: list[int]
+):
+    """Six rows in batches of two, or two packed to a sequence."""
+    held_out = {"arithmetic": rows_of(tokenizer, UNEVEN[:1])}
+    train(tiny_model(tokenizer), tokenizer, tmp_path, other(**changes, logging_steps=5), held_out=held_out)
+
+    lines = (tmp_path / "plots/metrics/eval/loss.tsv").read_text().splitlines()[1:]
+    assert [int(line.split("\t")[0]) for line in lines] == steps
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"dtype": "bfloat16", "gradient_checkpointing": True, "packing": True}])
 def test_adapters_are_merged_into_an_ordinary_model(tokenizer, tmp_path: Path, changes: dict):
     import torch

@@ -24,16 +24,15 @@ from stages.shared.records import PROMPT
 from stages.shared.store import Store, Wanted
 
 
-@dataclass
-class Trial:
-    """A candidate and what it has shown so far; or a model that is there, without a candidate.
+@dataclass(kw_only=True)
+class Exam:
+    """What a model was asked so far, and what it got right.
 
     Args:
         is_correct: By domain and question.
         completion_tokens: Of all its answers, also of those another search paid for.
     """
 
-    candidate: Candidate
     is_correct: dict[str, dict[str, bool]] = field(default_factory=dict)
     completion_tokens: int = 0
 
@@ -51,6 +50,13 @@ class Trial:
     def mean_accuracy(self) -> float:
         """Over the domains, each of the same weight."""
         return sum(self.accuracy.values()) / len(self.accuracy)
+
+
+@dataclass
+class Trial(Exam):
+    """The exam of a candidate."""
+
+    candidate: Candidate
 
 
 class Examiner:
@@ -88,18 +94,18 @@ class Examiner:
             merge(trial.candidate.params, self._run, folder, self._known)
             self.ask(folder, trial, n_questions)
 
-    def ask(self, folder: Path, trial: Trial, n_questions: int) -> None:
-        """Bring a trial to so many questions of each domain by asking the model in a folder."""
+    def ask(self, folder: Path, exam: Exam, n_questions: int) -> None:
+        """Bring the exam of the model in a folder to so many questions of each domain."""
         engine = cache(partial(self._engine, folder))
         for domain in self._questions:
-            new = self._new(trial, domain, n_questions)
+            new = self._new(exam, domain, n_questions)
             answers = self._answers(folder, domain, new, engine)
-            trial.completion_tokens += sum(row["completion_tokens"] for row in answers.values())
-            trial.is_correct.setdefault(domain, {}).update(self._graded(domain, new, answers))
+            exam.completion_tokens += sum(row["completion_tokens"] for row in answers.values())
+            exam.is_correct.setdefault(domain, {}).update(self._graded(domain, new, answers))
 
-    def _new(self, trial: Trial, domain: str, n_questions: int) -> list[Row]:
-        """Of the first questions of a domain those that the trial has not seen."""
-        seen = trial.is_correct.get(domain, {})
+    def _new(self, exam: Exam, domain: str, n_questions: int) -> list[Row]:
+        """Of the first questions of a domain those that are not in an exam yet."""
+        seen = exam.is_correct.get(domain, {})
         return [question for question in self._questions[domain][:n_questions] if question["prompt_id"] not in seen]
 
     def _answers(
