@@ -158,7 +158,10 @@ def test_the_loss_on_held_out_rows_is_told_before_and_after_by_source(tokenizer,
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "steps"),
-    [({"max_steps": 7}, [0, 3, 6, 7]), ({"max_steps": 4, "packing": True, "batch_size": 1}, [0, 3, 4])],
+    [
+        ({"max_steps": 7}, [0, 3, 6, 7]),
+        ({"max_steps": 4, "packing": True, "batch_size": 1, "max_length": 66}, [0, 3, 4]),
+    ],
 )
 def test_the_loss_on_held_out_rows_is_told_after_each_epoch_and_at_the_end(
     tokenizer, tmp_path: Path, changes: dict, steps: list[int]
