@@ -103,3 +103,11 @@ def test_a_stage_that_imports_torch_at_its_top_is_found(project_copy: Path):
     )
 
     assert "torch" in loaded.stdout
+
+
+@pytest.mark.parametrize("file", ["stages/generators/__pycache__/formulas.cpython-311.pyc", "data/sft/.math.parquet-x"])
+def test_what_each_clone_has_for_itself_is_no_dependency(project: Path, file: str):
+    """Bytecode holds the time of a checkout: with it, a fresh clone would run everything again."""
+    ignored = subprocess.run([sys.executable, "-m", "dvc", "check-ignore", file], cwd=project, capture_output=True)
+
+    assert ignored.returncode == 0, ignored.stderr
