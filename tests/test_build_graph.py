@@ -1,5 +1,6 @@
 """dvc.yaml says what the code does: no dependency missing, none too many."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -111,3 +112,20 @@ def test_what_each_clone_has_for_itself_is_no_dependency(project: Path, file: st
     ignored = subprocess.run([sys.executable, "-m", "dvc", "check-ignore", file], cwd=project, capture_output=True)
 
     assert ignored.returncode == 0, ignored.stderr
+
+
+def test_the_lock_is_of_the_code_beside_it(project: Path):
+    """Else what a consumer pulls was made by other code, and a repro would make all of it again."""
+    said = subprocess.run(
+        [sys.executable, "-m", "dvc", "status", "--json"], cwd=project, capture_output=True, check=True
+    )
+    stale = {
+        path
+        for changes in json.loads(said.stdout).values()
+        for change in changes
+        if isinstance(change, dict)
+        for path in change.get("changed deps", {})
+        if path.startswith("stages/")
+    }
+
+    assert not stale, "run make repro, and commit dvc.lock"
