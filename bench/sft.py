@@ -24,6 +24,7 @@ from stages.shared.training.run import Trained, train
 
 STEPS, LONG_STEPS = 100, 20
 ROUNDS = 3
+ROWS = 16  # a step, where they are padded
 PACKED_TOKENS, LONG_TOKENS = 320, 1024
 TOY = Path("profiles/toy.yaml")
 
@@ -34,7 +35,8 @@ def main() -> None:
     scratch = read_params(BaseParams, "base.student", file=TOY).scratch
     assert scratch
     shape = scratch.architecture.model_copy(update={"max_position_embeddings": LONG_TOKENS})
-    params = scratch.training.model_copy(update={"max_steps": STEPS})
+    padded = {"packing": False, "batch_size": ROWS}  # the toy itself packs
+    params = scratch.training.model_copy(update={"max_steps": STEPS, **padded})
     solved = [problem for source in scratch.problems for problem in problems(source, "train", 0, 1000)]
     tokenizer = make_tokenizer(solved, shape.vocab_size)
     rows = [training_row(tokenizer, conversation(problem.question, solution(problem))) for problem in solved]
