@@ -104,6 +104,21 @@ SHAPES = {
 }
 
 
+def imported(source: dict) -> list[dict]:
+    """The traces of one domain from one source, by the stages source, prompts and traces."""
+    params = {
+        "run": {"seed": 0, "threads": 1},
+        "source": {"set": source},
+        "traces": {"engine": "vllm", "samples_per_prompt": 1, "temperature": 1, "top_p": 1, "max_tokens": 9},
+        "domains": {"d": {"prompts": {"sources": ["set"]}, "traces": {"teacher": "data/sources"}}},
+    }
+    Path("params.yaml").write_text(json.dumps(params))
+    main("set")
+    prompts.main("d")
+    traces.main("d")
+    return read_rows(Path("data/traces/d.parquet"), TRACE)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_answers_of_a_public_trace_set_become_traces(workspace: Path, shape: str, suffix: str):
@@ -112,19 +127,8 @@ def test_answers_of_a_public_trace_set_become_traces(workspace: Path, shape: str
     (workspace / "set.jsonl").write_text("\n".join(lines))
     if suffix == "parquet":
         duckdb.connect().execute("copy (from read_json_auto('set.jsonl')) to 'set.parquet'")
-    sampling = {"engine": "vllm", "samples_per_prompt": 1, "temperature": 1, "top_p": 1, "max_tokens": 9}
     source = {"path": f"set.{suffix}", "licence": "MIT", "columns": columns, "max_train_rows": 9, "max_test_rows": 9}
-    params = {
-        "run": {"seed": 0, "threads": 1},
-        "source": {"set": source},
-        "traces": sampling,
-        "domains": {"sums": {"prompts": {"sources": ["set"]}, "traces": {"teacher": "data/sources"}}},
-    }
-    (workspace / "params.yaml").write_text(json.dumps(params))
-    main("set")
-    prompts.main("sums")
-    traces.main("sums")
-    rows = read_rows(Path("data/traces/sums.parquet"), TRACE)
+    rows = imported(source)
 
     assert len(rows) == 9 * len(responses)
     assert {(row["response"], row["finish_reason"]) for row in rows} == set(responses)
@@ -157,23 +161,12 @@ def test_every_real_answer_of_two_teachers_becomes_a_trace(workspace: Path):
     """4,181 answers of QwQ-32B and Mistral-Small to reasoning-gym questions."""
     columns = {"question": "question", "answer": "expected_answer", "response": "response", "teacher": "model"}
     source = {"path": str(REAL), "licence": "Apache-2.0", "columns": columns}
-    sampling = {"engine": "vllm", "samples_per_prompt": 1, "temperature": 1, "top_p": 1, "max_tokens": 9}
-    params = {
-        "run": {"seed": 0, "threads": 1},
-        "source": {"real": source | {"max_train_rows": 10_000, "max_test_rows": 10_000}},
-        "traces": sampling,
-        "domains": {"all": {"prompts": {"sources": ["real"]}, "traces": {"teacher": "data/sources"}}},
-    }
-    (workspace / "params.yaml").write_text(json.dumps(params))
-    main("real")
-    prompts.main("all")
-    traces.main("all")
+    found = imported(source | {"max_train_rows": 10_000, "max_test_rows": 10_000})
 
     with gzip.open(REAL, "rt") as lines:
         rows = [json.loads(line) for line in lines]
     assert len(rows) == 4181
     learnt = {(row["question"], row["model"], row["response"]) for row in rows if split_of(row["question"]) == "train"}
-    questions = {row["prompt_id"]: row["question"] for row in read_rows(Path("data/prompts/all.parquet"), PROMPT)}
-    imported = read_rows(Path("data/traces/all.parquet"), TRACE)
-    assert {(questions[row["prompt_id"]], row["teacher"], row["response"]) for row in imported} == learnt
-    assert len(imported) == len(learnt) > 2000
+    questions = {row["prompt_id"]: row["question"] for row in read_rows(Path("data/prompts/d.parquet"), PROMPT)}
+    assert {(questions[row["prompt_id"]], row["teacher"], row["response"]) for row in found} == learnt
+    assert len(found) == len(learnt) > 2000
