@@ -113,14 +113,15 @@ def main() -> None:
     _check_branches(params)
     _check_contracts(params)
     check_compatible(STUDENT, {name: BRANCHES / name for name in params.order})
-    with measured("merge") as cost, whole_folder(MERGED) as folder:
-        merge(params, run_params, folder)
+    with measured("merge") as cost:
         cost["branches"] = len(params.order)
-    _write_report(params, run_params)
-    if params.smoke:
-        parents = {"student": STUDENT, **{name: BRANCHES / name for name in params.order}}
-        datasets = {name: DATASETS / f"{name}.parquet" for name in params.order}
-        check_smoke(MERGED, parents, datasets, params.smoke, run_params, REPORT / "smoke.json")
+        with whole_folder(MERGED) as folder:
+            merge(params, run_params, folder)
+        _write_report(params, run_params)
+        if params.smoke:
+            parents = {"student": STUDENT, **{name: BRANCHES / name for name in params.order}}
+            datasets = {name: DATASETS / f"{name}.parquet" for name in params.order}
+            check_smoke(MERGED, parents, datasets, params.smoke, run_params, REPORT / "smoke.json")
 
 
 def _write_report(params: MergeParams, run_params: RunParams) -> None:

@@ -1,6 +1,7 @@
 """What each stage that uses a model computes: rows, tokens, steps, floating point operations and seconds."""
 
 import math
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from stages.shared.training.hyperparameters import TrainingParams
 from stages.traces import SOURCES
 
 VLLM_BATCH = 64  # ASSUMED rows that vLLM has under way
-MERGE_START_S = 5  # measured on the toy
+MERGE_START_S = 2  # measured on the toy, with its smoke gate
 MERGE_BYTES_PER_S = 0.5e9  # ASSUMED, read or written while the arithmetic goes on: a good disk and one CPU
 
 
@@ -125,26 +126,42 @@ def _trained(build: Build, device: Device, stage: str, running: set[str]) -> Cos
     return _learning(stage, build.student, params, lengths, device, build.launch.world_size)
 
 
-def _generated(
-    stage: str, shape: Shape, rows: int, mean: float, batch: int, max_tokens: int, device: Device, assumption: str
-) -> Cost:
+@dataclass(frozen=True)
+class _Answers:
+    """Answers to be generated.
+
+    Args:
+        mean: Tokens an answer.
+        steps: Tokens a batch goes on for: its longest answer's where a batch is answered to its end, else the mean.
+        limit: Tokens an answer may have.
+    """
+
+    rows: int
+    mean: float
+    steps: float
+    limit: int
+
+
+def _generated(stage: str, shape: Shape, answers: _Answers, batch: int, device: Device, assumption: str) -> Cost:
     """Answers, a batch at a time: bound by arithmetic, or by reading all weights for each token of a batch.
 
     A model too large for one device lies on several, whose layers take turns.
     """
-    tokens = rows * mean
-    flops = generating_flops(shape, tokens, tokens * mean)
-    reading_s = tokens / min(batch, rows) * 2 * shape.parameters / (device.bytes_per_s / 2) if device.bytes_per_s else 0
-    cached = batch * max_tokens * 4 * shape.layers * shape.key_value  # keys and values in 16 bits
+    rows, mean, steps = answers.rows, answers.mean, answers.steps
+    computed = generating_flops(shape, rows * steps, rows * steps**2)
+    reading_s = 0.0
+    if device.bytes_per_s:
+        reading_s = rows * steps / min(batch, rows) * 2 * shape.parameters / (device.bytes_per_s / 2)
+    cached = batch * answers.limit * 4 * shape.layers * shape.key_value  # keys and values in 16 bits
     devices = 1 if device.name == CPU else math.ceil((2 * shape.parameters + cached) / device.usable_bytes)
     return Cost(
         stage=stage,
         rows=rows,
-        tokens=round(tokens),
+        tokens=round(rows * mean),
         steps=0,
-        flops=flops,
-        computed_flops=flops,
-        seconds=device.start_s + max(flops / (device.peak_flops * device.generation), reading_s),
+        flops=generating_flops(shape, rows * mean, rows * mean**2),
+        computed_flops=computed,
+        seconds=device.start_s + max(computed / (device.peak_flops * device.generation), reading_s),
         devices=devices,
         assumption=assumption,
     )
@@ -156,23 +173,29 @@ def _traces(build: Build, device: Device, running: set[str]) -> Iterator[Cost]:
         if shape is None:
             continue  # ready-made answers cost nothing; a server's cost money, which traces itself limits
         questions, origin = questions_of(build, domain, "train", running)
+        static = params.transformers if params.engine == "transformers" else None  # others fill a batch as answers end
+        batch = static.batch_size if static else VLLM_BATCH
         file = Path(f"data/traces/{domain}.parquet")
         if f"traces@{domain}" not in running and file.is_file():
-            mean, said = _mean_tokens(file), "tokens on disk"
+            mean, steps = _tokens(file, batch)
+            said = "tokens on disk"
         else:
-            mean, said = MEAN_ANSWER_SHARE * params.max_tokens, f"ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens"
-        batch = (
-            params.transformers.batch_size if params.engine == "transformers" and params.transformers else VLLM_BATCH
-        )
+            mean, steps = MEAN_ANSWER_SHARE * params.max_tokens, params.max_tokens
+            said = f"ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens"
+            if static:
+                said += ", the longest of a batch of all"
         rows = questions * params.samples_per_prompt
-        yield _generated(f"traces@{domain}", shape, rows, mean, batch, params.max_tokens, device, f"{origin}; {said}")
+        answers = _Answers(rows, mean, steps if static else mean, params.max_tokens)
+        yield _generated(f"traces@{domain}", shape, answers, batch, device, f"{origin}; {said}")
 
 
-def _mean_tokens(file: Path) -> float:
-    import pyarrow.compute
+def _tokens(file: Path, batch: int) -> tuple[float, float]:
+    """The mean of all answers, and of the longest ones of batches."""
     import pyarrow.parquet as pq
 
-    return float(pyarrow.compute.mean(pq.read_table(file, columns=["completion_tokens"])["completion_tokens"]).as_py())
+    tokens = pq.read_table(file, columns=["completion_tokens"])["completion_tokens"].to_pylist()
+    longest = [max(tokens[start : start + batch]) for start in range(0, len(tokens), batch)]
+    return statistics.mean(tokens), statistics.mean(longest)
 
 
 def _merged(build: Build, device: Device) -> Cost:
@@ -185,14 +208,16 @@ def _merged(build: Build, device: Device) -> Cost:
 def _evaluated(build: Build, device: Device, model: str, running: set[str]) -> Cost:
     shape = build.shape_at(build.evaluated[model])
     assert shape is not None, "a served model has no folder to evaluate"
-    rows, tokens = 0, 0.0
+    rows, tokens, steps = 0, 0.0, 0.0
     origins: dict[str, None] = {}
     for name, benchmark in build.evaluate.benchmarks.items():
         questions, origin = questions_of(build, name, "test", running)
-        rows += questions * benchmark.samples_per_question
-        tokens += questions * benchmark.samples_per_question * MEAN_ANSWER_SHARE * benchmark.max_tokens
+        asked = questions * benchmark.samples_per_question
+        rows += asked
+        tokens += asked * MEAN_ANSWER_SHARE * benchmark.max_tokens
+        steps += asked * benchmark.max_tokens
         origins[origin] = None
-    said = f"{'; '.join(origins)}; ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens"
-    longest = max(benchmark.max_tokens for benchmark in build.evaluate.benchmarks.values())
-    batch = build.evaluate.batch_size
-    return _generated(f"evaluate@{model}", shape, rows, tokens / max(rows, 1), batch, longest, device, said)
+    said = f"{'; '.join(origins)}; ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens, the longest of a batch of all"
+    limit = max(benchmark.max_tokens for benchmark in build.evaluate.benchmarks.values())
+    answers = _Answers(rows, tokens / max(rows, 1), steps / max(rows, 1), limit)
+    return _generated(f"evaluate@{model}", shape, answers, build.evaluate.batch_size, device, said)

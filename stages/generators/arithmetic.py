@@ -1,4 +1,7 @@
-"""Arithmetic with worked steps: expressions, linear equations, remainders and short stories."""
+"""Arithmetic with worked steps: expressions, linear equations, remainders, short stories and repeated addition.
+
+Repeated addition gives the lengths their long tail: up to six times the median, as in the answers of reasoning models.
+"""
 
 import random
 
@@ -13,8 +16,8 @@ _STORIES = (
 
 
 def problem(rng: random.Random) -> Problem:
-    """One random problem of one of five families."""
-    return rng.choice((_chain, _brackets, _linear, _remainder, _story))(rng)
+    """One random problem of one of six families."""
+    return rng.choice((_chain, _brackets, _linear, _remainder, _story, _repeated))(rng)
 
 
 def _chain(rng: random.Random) -> Problem:
@@ -65,6 +68,19 @@ def _story(rng: random.Random) -> Problem:
         rng.choice(_STORIES).format(a=a, b=b, c=c, d=d),
         f"{b}*{c}={product}; {product}+{a}={total}; {total}-{d}={total - d}",
         str(total - d),
+    )
+
+
+def _repeated(rng: random.Random) -> Problem:
+    """One number added 1 to 22 times. The steps are counted down, so that the last is known by its 1."""
+    times = rng.randint(1, 22)
+    k = rng.randint(2, min(9, 90 // times))
+    start = rng.randint(1, 99 - times * k)
+    end = start + times * k
+    return Problem(
+        f"Start at {start} and add {k}, {times} times. Where do you end?",
+        "; ".join(f"{left}: {end - left * k}+{k}={end - (left - 1) * k}" for left in range(times, 0, -1)),
+        str(end),
     )
 
 

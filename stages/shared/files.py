@@ -115,13 +115,11 @@ def read_rows(source: Path, record: Record) -> list[Row]:
 
 def iterate_rows(source: Path, record: Record) -> Iterator[Row]:
     """The same without holding all rows in memory; a file that cannot be used is refused before the first row."""
-    return (row for table in iterate_tables(source, record) for row in table.to_pylist())
+    import pyarrow.dataset
 
-
-def iterate_tables(source: Path, record: Record, columns: list[str] | None = None) -> Iterator[Any]:
-    """The same as Arrow tables, in the order of the file; only some columns, where they are named."""
     check_columns(source, record)
-    return _tables(source, columns)
+    batches = pyarrow.dataset.dataset(source).to_batches(batch_size=_ROWS_IN_BATCH)  # reads ahead
+    return (row for batch in batches for row in batch.to_pylist())
 
 
 def check_columns(source: Path, record: Record) -> None:
@@ -144,14 +142,6 @@ def check_columns(source: Path, record: Record) -> None:
         got = ", ".join(f"{field.name} {field.type}" for field in schema)
         wanted = ", ".join(f"{field.name} {field.type}" for field in record.schema)
         raise InputError(where=str(source), expected=f"{record.name} columns {wanted}", got=got, do=made_by)
-
-
-def _tables(source: Path, columns: list[str] | None) -> Iterator[Any]:
-    import pyarrow as pa
-    import pyarrow.dataset
-
-    batches = pyarrow.dataset.dataset(source).to_batches(columns=columns, batch_size=_ROWS_IN_BATCH)  # reads ahead
-    return (pa.Table.from_batches([batch]) for batch in batches)
 
 
 def write_json(target: Path, value: Any) -> None:
