@@ -95,7 +95,7 @@ def _ours(
 def _bare(
     network: Any, tokenizer: Any, rows: list[TokenRow], params: TrainingParams, run_params: RunParams, *_: Any
 ) -> None:
-    """The shortest TRL script with these settings."""
+    """The shortest TRL script with these settings; its seed gives the same batches."""
     import torch
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
@@ -108,6 +108,12 @@ def _bare(
             per_device_train_batch_size=params.batch_size,
             learning_rate=params.learning_rate,
             lr_scheduler_type=params.lr_scheduler,
+            warmup_steps=params.warmup_ratio,
+            weight_decay=params.weight_decay,
+            adam_beta2=params.adam_beta2,
+            max_grad_norm=params.max_grad_norm,
+            seed=run_params.seed,
+            data_seed=run_params.seed,
             max_length=params.max_length,
             completion_only_loss=True,
             bf16=False,
