@@ -139,6 +139,22 @@ def test_rows_on_disk_are_counted_and_others_assumed(use_profile: Callable[[str]
     assert (assumed.rows, "ASSUMED" in assumed.origin) == (2600, True)  # 1,300 questions, 2 traces each
 
 
+def test_only_an_engine_that_answers_a_batch_to_its_end_waits_for_the_longest(use_profile: Callable[[str], Build]):
+    build = use_profile("toy")
+    Path("data/traces").mkdir(parents=True)
+    pq.write_table(pa.table({"completion_tokens": [10] * 255 + [50] + [10]}), "data/traces/math.parquet")  # 256 a batch
+    filled = {name: params.model_copy(update={"engine": "vllm"}) for name, params in build.traces.items()}
+    whole, refilled = (
+        next(cost for cost in costs.costs(made, H100, set()) if cost.stage == "traces@math")
+        for made in (build, replace(build, traces=filled))
+    )
+
+    assert whole.flops == refilled.flops == refilled.computed_flops
+    assert whole.computed_flops == pytest.approx(
+        costs.generating_flops(build.shape_at(Path("models/teacher")), 2600 * 30, 2600 * 30**2)
+    )
+
+
 def test_the_papers_branches_have_its_rows_and_take_about_the_hours_it_reports(use_profile: Callable[[str], Build]):
     build = use_profile("tinyr1-32b")
     branches = [cost for cost in costs.costs(build, H100, set(build.training)) if cost.stage.startswith("sft@")]
