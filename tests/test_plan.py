@@ -155,6 +155,18 @@ def test_only_an_engine_that_answers_a_batch_to_its_end_waits_for_the_longest(us
     )
 
 
+def test_an_answer_asked_alone_waits_for_no_longer_one(use_profile: Callable[[str], Build]):
+    build = use_profile("toy")
+    alone = replace(build, evaluate=build.evaluate.model_copy(update={"batch_size": 1}))
+    one, many = (
+        next(cost for cost in costs.costs(made, H100, set()) if cost.stage == "evaluate@merged")
+        for made in (alone, build)
+    )
+
+    assert one.computed_flops == pytest.approx(one.flops)
+    assert 4 < many.computed_flops / many.flops < 5  # the mean is a quarter of max_tokens; attention grows faster
+
+
 def test_the_papers_branches_have_its_rows_and_take_about_the_hours_it_reports(use_profile: Callable[[str], Build]):
     build = use_profile("tinyr1-32b")
     branches = [cost for cost in costs.costs(build, H100, set(build.training)) if cost.stage.startswith("sft@")]

@@ -15,6 +15,7 @@ from stages.shared.training.hyperparameters import TrainingParams
 from stages.traces import SOURCES
 
 VLLM_BATCH = 64  # ASSUMED rows that vLLM has under way
+ASSUMED_ANSWERS = f"ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens, their lengths falling off exponentially"
 MERGE_START_S = 2  # measured on the toy, with its smoke gate
 MERGE_BYTES_PER_S = 0.5e9  # ASSUMED, read or written while the arithmetic goes on: a good disk and one CPU
 
@@ -180,13 +181,16 @@ def _traces(build: Build, device: Device, running: set[str]) -> Iterator[Cost]:
             mean, steps = _tokens(file, batch)
             said = "tokens on disk"
         else:
-            mean, steps = MEAN_ANSWER_SHARE * params.max_tokens, params.max_tokens
-            said = f"ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens"
-            if static:
-                said += ", the longest of a batch of all"
+            mean = MEAN_ANSWER_SHARE * params.max_tokens
+            steps, said = _longest(mean, batch, params.max_tokens), ASSUMED_ANSWERS
         rows = questions * params.samples_per_prompt
         answers = _Answers(rows, mean, steps if static else mean, params.max_tokens)
         yield _generated(f"traces@{domain}", shape, answers, batch, device, f"{origin}; {said}")
+
+
+def _longest(mean: float, batch: int, limit: int) -> float:
+    """The expected longest of a batch of answers whose lengths fall off exponentially, up to the limit."""
+    return min(limit, mean * sum(1 / rank for rank in range(1, batch + 1)))
 
 
 def _tokens(file: Path, batch: int) -> tuple[float, float]:
@@ -208,6 +212,7 @@ def _merged(build: Build, device: Device) -> Cost:
 def _evaluated(build: Build, device: Device, model: str, running: set[str]) -> Cost:
     shape = build.shape_at(build.evaluated[model])
     assert shape is not None, "a served model has no folder to evaluate"
+    batch = build.evaluate.batch_size
     rows, tokens, steps = 0, 0.0, 0.0
     origins: dict[str, None] = {}
     for name, benchmark in build.evaluate.benchmarks.items():
@@ -215,9 +220,9 @@ def _evaluated(build: Build, device: Device, model: str, running: set[str]) -> C
         asked = questions * benchmark.samples_per_question
         rows += asked
         tokens += asked * MEAN_ANSWER_SHARE * benchmark.max_tokens
-        steps += asked * benchmark.max_tokens
+        steps += asked * _longest(MEAN_ANSWER_SHARE * benchmark.max_tokens, batch, benchmark.max_tokens)
         origins[origin] = None
-    said = f"{'; '.join(origins)}; ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens, the longest of a batch of all"
+    said = f"{'; '.join(origins)}; {ASSUMED_ANSWERS}"
     limit = max(benchmark.max_tokens for benchmark in build.evaluate.benchmarks.values())
     answers = _Answers(rows, tokens / max(rows, 1), steps / max(rows, 1), limit)
-    return _generated(f"evaluate@{model}", shape, answers, build.evaluate.batch_size, device, said)
+    return _generated(f"evaluate@{model}", shape, answers, batch, device, said)
