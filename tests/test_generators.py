@@ -57,6 +57,24 @@ def test_every_worked_step_is_true(source: Path):
     assert [step for step in steps if eval(step.replace("=", "=="), {}) is not True] == []
 
 
+def test_repeated_addition_counts_down_to_its_answer():
+    (arithmetic,) = (source for source in GENERATORS if source.stem == "arithmetic")
+    repeated = [problem for problem in drawn(arithmetic) if problem.question.startswith("Start at")]
+    times = [int(re.findall(r"\d+", problem.question)[2]) for problem in repeated]
+    lefts = [[int(left) for left in re.findall(r"(\d+):", problem.reasoning)] for problem in repeated]
+    sums = [re.findall(r"(\d+)\+\d+=(\d+)", problem.reasoning) for problem in repeated]
+
+    assert lefts == [list(range(count, 0, -1)) for count in times]
+    assert all(after == before for chain in sums for (_, after), (before, _) in itertools.pairwise(chain))
+    assert [chain[-1][1] for chain in sums] == [problem.answer for problem in repeated]
+
+
+def test_some_answers_are_much_longer_than_most_as_those_of_reasoning_are():
+    lengths = sorted(len(problem.reasoning) for source in GENERATORS for problem in drawn(source))
+
+    assert lengths[-1] > 5 * lengths[len(lengths) // 2]
+
+
 def test_a_program_of_another_problem_fails_the_tests():
     source = next(source for source in GENERATORS if source.stem == "functions")
     some = drawn(source)[:100]
