@@ -25,7 +25,7 @@ from stages.shared.training.run import Trained, train
 STEPS = 100
 ROUNDS = 3
 ROWS = 16  # a step, where they are padded
-PART = 6  # of the student's problems, one in so many
+ONE_IN = 6  # of the student's problems
 TOY = Path("profiles/toy.yaml")
 BARE, PADDED = "bare TRL, padded", "padded"
 
@@ -36,7 +36,7 @@ def main() -> None:
     scratch = read_params(BaseParams, "base.student", file=TOY).scratch
     assert scratch
     chosen = scratch.problems.items()
-    solved = [problem for source, count in chosen for problem in problems(source, "train", 0, count // PART)]
+    solved = [problem for source, count in chosen for problem in problems(source, "train", 0, count // ONE_IN)]
     tokenizer = make_tokenizer(solved, scratch.architecture.vocab_size)
     rows = [training_row(tokenizer, conversation(problem.question, solution(problem))) for problem in solved]
     lengths = [len(row["input_ids"]) for row in rows]

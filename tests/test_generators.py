@@ -60,13 +60,13 @@ def test_every_worked_step_is_true(source: Path):
 def test_repeated_addition_counts_down_to_its_answer():
     (arithmetic,) = (source for source in GENERATORS if source.stem == "arithmetic")
     repeated = [problem for problem in drawn(arithmetic) if problem.question.startswith("Start at")]
-    times = [int(re.findall(r"\d+", problem.question)[2]) for problem in repeated]
-    lefts = [[int(left) for left in re.findall(r"(\d+):", problem.reasoning)] for problem in repeated]
-    sums = [re.findall(r"(\d+)\+\d+=(\d+)", problem.reasoning) for problem in repeated]
 
-    assert lefts == [list(range(count, 0, -1)) for count in times]
-    assert all(after == before for chain in sums for (_, after), (before, _) in itertools.pairwise(chain))
-    assert [chain[-1][1] for chain in sums] == [problem.answer for problem in repeated]
+    assert len(repeated) > 30
+    for problem in repeated:
+        start, k, times = map(int, re.findall(r"\d+", problem.question))
+        steps = [tuple(map(int, re.findall(r"\d+", step))) for step in problem.reasoning.split("; ")]
+        assert steps == [(times - i, start + i * k, k, start + (i + 1) * k) for i in range(times)]
+        assert problem.answer == str(start + times * k)
 
 
 def test_some_answers_are_much_longer_than_most_as_those_of_reasoning_are():

@@ -130,8 +130,8 @@ def test_rows_on_disk_are_counted_and_others_assumed(use_profile: Callable[[str]
     build = use_profile("toy")
     Path("data/sft").mkdir(parents=True)
     pq.write_table(pa.table({"n_tokens": [50, 70]}), "data/sft/math.parquet")
-    known = lengths.lengths_of(build, ("math",), set(), 160)
-    curated = lengths.lengths_of(build, ("math",), {"curate@math"}, 160)
+    known = lengths.lengths_of(build, ("math",), set(), 320)
+    curated = lengths.lengths_of(build, ("math",), {"curate@math"}, 320)
     assumed = lengths.lengths_of(build, ("math",), {"traces@math", "curate@math"}, 160)
 
     assert (known.rows, known.mean, known.origin) == (2, 60, "rows on disk")
@@ -139,32 +139,45 @@ def test_rows_on_disk_are_counted_and_others_assumed(use_profile: Callable[[str]
     assert (assumed.rows, "ASSUMED" in assumed.origin) == (2600, True)  # 1,300 questions, 2 traces each
 
 
-def test_only_an_engine_that_answers_a_batch_to_its_end_waits_for_the_longest(use_profile: Callable[[str], Build]):
-    build = use_profile("toy")
+def planned(build: Build, stage: str) -> costs.Cost:
+    return next(cost for cost in costs.costs(build, H100, set()) if cost.stage == stage)
+
+
+def write_traces(rows: list[tuple[int, int]]) -> None:
+    names = ("prompt_tokens", "completion_tokens")
     Path("data/traces").mkdir(parents=True)
-    pq.write_table(pa.table({"completion_tokens": [10] * 255 + [50] + [10]}), "data/traces/math.parquet")  # 256 a batch
-    filled = {name: params.model_copy(update={"engine": "vllm"}) for name, params in build.traces.items()}
-    whole, refilled = (
-        next(cost for cost in costs.costs(made, H100, set()) if cost.stage == "traces@math")
-        for made in (build, replace(build, traces=filled))
+    pq.write_table(
+        pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), "data/traces/math.parquet"
     )
 
-    assert whole.flops == refilled.flops == refilled.computed_flops
-    assert whole.computed_flops == pytest.approx(
-        costs.generating_flops(build.shape_at(Path("models/teacher")), 2600 * 30, 2600 * 30**2)
-    )
+
+def test_only_an_engine_that_answers_a_batch_to_its_end_waits_for_the_longest(use_profile: Callable[[str], Build]):
+    build = use_profile("toy")
+    write_traces([(5, 50)] + [(9, 10)] * 256)  # a batch is 256
+    refilled = {name: params.model_copy(update={"engine": "vllm"}) for name, params in build.traces.items()}
+    waits, goes_on = (planned(made, "traces@math") for made in (build, replace(build, traces=refilled)))
+    teacher = build.shape_at(Path("models/teacher"))
+    assert teacher
+
+    assert waits.flops == goes_on.flops == goes_on.computed_flops
+    assert waits.computed_flops == costs.generating_flops(teacher, 256 * 50 + 10, 256 * 50**2 + 10**2)
+
+
+def test_answers_wait_only_for_those_of_questions_about_as_long(use_profile: Callable[[str], Build]):
+    build = use_profile("toy")
+    write_traces([(5, 10), (9, 50)] * 256)
+    cost = planned(build, "traces@math")
+
+    assert cost.computed_flops == cost.flops
 
 
 def test_an_answer_asked_alone_waits_for_no_longer_one(use_profile: Callable[[str], Build]):
     build = use_profile("toy")
     alone = replace(build, evaluate=build.evaluate.model_copy(update={"batch_size": 1}))
-    one, many = (
-        next(cost for cost in costs.costs(made, H100, set()) if cost.stage == "evaluate@merged")
-        for made in (alone, build)
-    )
+    one, many = (planned(made, "evaluate@merged") for made in (alone, build))
 
-    assert one.computed_flops == pytest.approx(one.flops)
-    assert 4 < many.computed_flops / many.flops < 5  # the mean is a quarter of max_tokens; attention grows faster
+    assert one.computed_flops == one.flops == many.flops
+    assert 2 < many.computed_flops / many.flops < 2.2  # the longest is taken to be twice as long; attention squares it
 
 
 def test_the_papers_branches_have_its_rows_and_take_about_the_hours_it_reports(use_profile: Callable[[str], Build]):

@@ -1,10 +1,10 @@
 """What each stage that uses a model computes: rows, tokens, steps, floating point operations and seconds."""
 
 import math
-import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from branchmerge.plan.build import Build
 from branchmerge.plan.devices import CPU, Device
@@ -15,8 +15,11 @@ from stages.shared.training.hyperparameters import TrainingParams
 from stages.traces import SOURCES
 
 VLLM_BATCH = 64  # ASSUMED rows that vLLM has under way
-ASSUMED_ANSWERS = f"ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens, their lengths falling off exponentially"
-MERGE_START_S = 2  # measured on the toy, with its smoke gate
+LONGEST = 2  # ASSUMED answer of a batch, in mean answers; 1.2 to 2.0 on the toy, whose batches hold questions as long
+ASSUMED_ANSWERS = (
+    f"ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens, the longest of a batch {LONGEST} times as long"
+)
+MERGE_START_S = 2  # measured on the toy, with its smoke gate; the gate of a large model is not counted
 MERGE_BYTES_PER_S = 0.5e9  # ASSUMED, read or written while the arithmetic goes on: a good disk and one CPU
 
 
@@ -27,7 +30,7 @@ class Cost:
     Args:
         tokens: Learnt, or generated; padding aside.
         flops: Of the model: 6 a weight and token when learning, 2 when generating, and attention.
-        computed_flops: Those, and what padding and recomputed activations add.
+        computed_flops: Those, and what padding, recomputed activations and waiting for longer answers add.
         seconds: Of the stage.
         devices: That are busy all the while.
     """
@@ -128,42 +131,59 @@ def _trained(build: Build, device: Device, stage: str, running: set[str]) -> Cos
 
 
 @dataclass(frozen=True)
+class _Tokens:
+    """Of answers: their sum, and the sum over answers of their squares."""
+
+    sum: float
+    squares: float
+
+    @classmethod
+    def of(cls, rows: float, each: float) -> Self:
+        """Answers of one length."""
+        return cls(rows * each, rows * each**2)
+
+    def __add__(self, other: Self) -> Self:
+        return replace(self, sum=self.sum + other.sum, squares=self.squares + other.squares)
+
+
+@dataclass(frozen=True)
 class _Answers:
     """Answers to be generated.
 
     Args:
-        mean: Tokens an answer.
-        steps: Tokens a batch goes on for: its longest answer's where a batch is answered to its end, else the mean.
+        tokens: Of the answers.
+        computed: Those, and what answers of a batch wait for its longest where it is answered to its end.
+        batch: Answers under way at once.
         limit: Tokens an answer may have.
     """
 
     rows: int
-    mean: float
-    steps: float
+    tokens: _Tokens
+    computed: _Tokens
+    batch: int
     limit: int
 
 
-def _generated(stage: str, shape: Shape, answers: _Answers, batch: int, device: Device, assumption: str) -> Cost:
-    """Answers, a batch at a time: bound by arithmetic, or by reading all weights for each token of a batch.
+def _generated(stage: str, shape: Shape, answers: _Answers, device: Device, assumption: str) -> Cost:
+    """Bound by arithmetic, or by reading for each token of a batch all weights, and the keys and values before it.
 
     A model too large for one device lies on several, whose layers take turns.
     """
-    rows, mean, steps = answers.rows, answers.mean, answers.steps
-    computed = generating_flops(shape, rows * steps, rows * steps**2)
-    reading_s = 0.0
-    if device.bytes_per_s:
-        reading_s = rows * steps / min(batch, rows) * 2 * shape.parameters / (device.bytes_per_s / 2)
-    cached = batch * answers.limit * 4 * shape.layers * shape.key_value  # keys and values in 16 bits
-    devices = 1 if device.name == CPU else math.ceil((2 * shape.parameters + cached) / device.usable_bytes)
+    computed = generating_flops(shape, answers.computed.sum, answers.computed.squares)
+    cache = 4 * shape.layers * shape.key_value  # bytes a token, keys and values in 16 bits
+    reads = answers.computed.sum / max(1, min(answers.batch, answers.rows))
+    read_bytes = reads * 2 * shape.parameters + answers.computed.squares / 2 * cache
+    needed = 2 * shape.parameters + answers.batch * answers.limit * cache
     return Cost(
         stage=stage,
-        rows=rows,
-        tokens=round(rows * mean),
+        rows=answers.rows,
+        tokens=round(answers.tokens.sum),
         steps=0,
-        flops=generating_flops(shape, rows * mean, rows * mean**2),
+        flops=generating_flops(shape, answers.tokens.sum, answers.tokens.squares),
         computed_flops=computed,
-        seconds=device.start_s + max(computed / (device.peak_flops * device.generation), reading_s),
-        devices=devices,
+        seconds=device.start_s
+        + max(computed / (device.peak_flops * device.generation), read_bytes / (device.bytes_per_s / 2)),
+        devices=1 if device.name == CPU else math.ceil(needed / device.usable_bytes),
         assumption=assumption,
     )
 
@@ -174,32 +194,34 @@ def _traces(build: Build, device: Device, running: set[str]) -> Iterator[Cost]:
         if shape is None:
             continue  # ready-made answers cost nothing; a server's cost money, which traces itself limits
         questions, origin = questions_of(build, domain, "train", running)
-        static = params.transformers if params.engine == "transformers" else None  # others fill a batch as answers end
-        batch = static.batch_size if static else VLLM_BATCH
+        rows = questions * params.samples_per_prompt
+        to_the_end = params.transformers if params.engine == "transformers" else None
+        batch = to_the_end.batch_size if to_the_end else VLLM_BATCH
+        tokens, computed = _assumed(rows, batch, params.max_tokens)
+        said = ASSUMED_ANSWERS
         file = Path(f"data/traces/{domain}.parquet")
         if f"traces@{domain}" not in running and file.is_file():
-            mean, steps = _tokens(file, batch)
+            tokens, computed = _on_disk(file, batch)
             said = "tokens on disk"
-        else:
-            mean = MEAN_ANSWER_SHARE * params.max_tokens
-            steps, said = _longest(mean, batch, params.max_tokens), ASSUMED_ANSWERS
-        rows = questions * params.samples_per_prompt
-        answers = _Answers(rows, mean, steps if static else mean, params.max_tokens)
-        yield _generated(f"traces@{domain}", shape, answers, batch, device, f"{origin}; {said}")
+        answers = _Answers(rows, tokens, computed if to_the_end else tokens, batch, params.max_tokens)
+        yield _generated(f"traces@{domain}", shape, answers, device, f"{origin}; {said}")
 
 
-def _longest(mean: float, batch: int, limit: int) -> float:
-    """The expected longest of a batch of answers whose lengths fall off exponentially, up to the limit."""
-    return min(limit, mean * sum(1 / rank for rank in range(1, batch + 1)))
+def _assumed(rows: int, batch: int, limit: int) -> tuple[_Tokens, _Tokens]:
+    """Tokens, and computed ones where batches are answered to their end."""
+    mean = MEAN_ANSWER_SHARE * limit
+    return _Tokens.of(rows, mean), _Tokens.of(rows, mean if batch == 1 else LONGEST * mean)
 
 
-def _tokens(file: Path, batch: int) -> tuple[float, float]:
-    """The mean of all answers, and of the longest ones of batches."""
+def _on_disk(file: Path, batch: int) -> tuple[_Tokens, _Tokens]:
+    """Tokens of a file of traces, and computed ones; batches are made of questions about as long."""
     import pyarrow.parquet as pq
 
-    tokens = pq.read_table(file, columns=["completion_tokens"])["completion_tokens"].to_pylist()
-    longest = [max(tokens[start : start + batch]) for start in range(0, len(tokens), batch)]
-    return statistics.mean(tokens), statistics.mean(longest)
+    rows = pq.read_table(file, columns=["prompt_tokens", "completion_tokens"]).to_pylist()
+    counts = [row["completion_tokens"] or 0 for row in sorted(rows, key=lambda row: row["prompt_tokens"] or 0)]
+    tokens = sum((_Tokens.of(1, count) for count in counts), _Tokens.of(0, 0))
+    batches = (counts[start : start + batch] for start in range(0, len(counts), batch))
+    return tokens, sum((_Tokens.of(len(batch), max(batch)) for batch in batches), _Tokens.of(0, 0))
 
 
 def _merged(build: Build, device: Device) -> Cost:
@@ -213,16 +235,14 @@ def _evaluated(build: Build, device: Device, model: str, running: set[str]) -> C
     shape = build.shape_at(build.evaluated[model])
     assert shape is not None, "a served model has no folder to evaluate"
     batch = build.evaluate.batch_size
-    rows, tokens, steps = 0, 0.0, 0.0
+    rows, tokens, computed = 0, _Tokens.of(0, 0), _Tokens.of(0, 0)
     origins: dict[str, None] = {}
     for name, benchmark in build.evaluate.benchmarks.items():
         questions, origin = questions_of(build, name, "test", running)
         asked = questions * benchmark.samples_per_question
-        rows += asked
-        tokens += asked * MEAN_ANSWER_SHARE * benchmark.max_tokens
-        steps += asked * _longest(MEAN_ANSWER_SHARE * benchmark.max_tokens, batch, benchmark.max_tokens)
+        its_tokens, its_computed = _assumed(asked, batch, benchmark.max_tokens)
+        rows, tokens, computed = rows + asked, tokens + its_tokens, computed + its_computed
         origins[origin] = None
-    said = f"{'; '.join(origins)}; {ASSUMED_ANSWERS}"
     limit = max(benchmark.max_tokens for benchmark in build.evaluate.benchmarks.values())
-    answers = _Answers(rows, tokens / max(rows, 1), steps / max(rows, 1), limit)
-    return _generated(f"evaluate@{model}", shape, answers, batch, device, said)
+    answers = _Answers(rows, tokens, computed, batch, limit)
+    return _generated(f"evaluate@{model}", shape, answers, device, f"{'; '.join(origins)}; {ASSUMED_ANSWERS}")

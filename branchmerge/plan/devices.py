@@ -31,7 +31,7 @@ class DeviceRow(Params):
 
     memory_gib: PositiveFloat | None
     tflops: PositiveFloat | None
-    tb_per_s: PositiveFloat | None
+    tb_per_s: PositiveFloat
     usd_per_hour: NonNegativeFloat
     training: float = Field(gt=0, lt=1)
     generation: float = Field(gt=0, lt=1)
@@ -40,12 +40,12 @@ class DeviceRow(Params):
 
 @dataclass(frozen=True)
 class Device:
-    """One device, in bytes and floating point operations a second; bytes_per_s is None where it is not known."""
+    """One device, in bytes and floating point operations a second."""
 
     name: str
     memory_bytes: float
     peak_flops: float
-    bytes_per_s: float | None
+    bytes_per_s: float
     usd_per_hour: float
     training: float
     generation: float
@@ -81,7 +81,7 @@ def device(name: str | None, is_float32: bool) -> Device:
         name=chosen,
         memory_bytes=row.memory_gib * 2**30 if row.memory_gib else _memory_bytes(),
         peak_flops=row.tflops * 1e12 if row.tflops else _measured_flops(threads),
-        bytes_per_s=row.tb_per_s * 1e12 if row.tb_per_s else None,
+        bytes_per_s=row.tb_per_s * 1e12,
         usd_per_hour=row.usd_per_hour,
         training=row.training,
         generation=row.generation,
