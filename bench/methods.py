@@ -4,7 +4,7 @@ Beside them stand the student and both mixtures, and of each build the candidate
 questions. Builds of a commit stay where they are made, so that a second run goes on; FOLDERS names others that are
 built already, and QUESTIONS=0 tells what the merges do to the weights and asks nothing.
 
-Run   make bench NAME=methods            (SEEDS="0 1 2 3 4": ten minutes a seed, and two for its merges)
+Run   make bench NAME=methods            (SEEDS="0 1 2 3 4": twelve minutes a seed, and four for its merges)
 """
 
 import json
