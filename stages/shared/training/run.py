@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -198,8 +199,15 @@ def _run(trainer: Any, name: str, start: Path | None) -> Trained:
 
 
 def main(folder: Annotated[Path, typer.Argument(help="Of a job.")]) -> None:
-    """One process of a launch: train the job of a folder together with the others."""
+    """One process of a launch: train the job of a folder together with the others.
+
+    It leaves without the interpreter's end: gloo's threads, which DeepSpeed keeps, may be destroyed there while they
+    run, which aborts a process that has done its work (seen with ZeRO-3).
+    """
     learn(read_job(folder))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
