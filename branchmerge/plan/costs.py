@@ -132,9 +132,9 @@ def _trained(build: Build, device: Device, stage: str, running: set[str]) -> Cos
 
 @dataclass(frozen=True)
 class _Tokens:
-    """Of answers: their sum, and the sum over answers of their squares."""
+    """Of answers: in all, and the sum of their squares."""
 
-    sum: float
+    total: float
     squares: float
 
     @classmethod
@@ -143,7 +143,7 @@ class _Tokens:
         return cls(rows * each, rows * each**2)
 
     def __add__(self, other: Self) -> Self:
-        return replace(self, sum=self.sum + other.sum, squares=self.squares + other.squares)
+        return replace(self, total=self.total + other.total, squares=self.squares + other.squares)
 
 
 @dataclass(frozen=True)
@@ -169,17 +169,17 @@ def _generated(stage: str, shape: Shape, answers: _Answers, device: Device, assu
 
     A model too large for one device lies on several, whose layers take turns.
     """
-    computed = generating_flops(shape, answers.computed.sum, answers.computed.squares)
+    computed = generating_flops(shape, answers.computed.total, answers.computed.squares)
     cache = 4 * shape.layers * shape.key_value  # bytes a token, keys and values in 16 bits
-    reads = answers.computed.sum / max(1, min(answers.batch, answers.rows))
+    reads = answers.computed.total / max(1, min(answers.batch, answers.rows))
     read_bytes = reads * 2 * shape.parameters + answers.computed.squares / 2 * cache
     needed = 2 * shape.parameters + answers.batch * answers.limit * cache
     return Cost(
         stage=stage,
         rows=answers.rows,
-        tokens=round(answers.tokens.sum),
+        tokens=round(answers.tokens.total),
         steps=0,
-        flops=generating_flops(shape, answers.tokens.sum, answers.tokens.squares),
+        flops=generating_flops(shape, answers.tokens.total, answers.tokens.squares),
         computed_flops=computed,
         seconds=device.start_s
         + max(computed / (device.peak_flops * device.generation), read_bytes / (device.bytes_per_s / 2)),
