@@ -111,8 +111,8 @@ def _limit(folder: Path) -> Callable[[], object]:
 def _ours(folder: Path) -> Callable[[], object]:
     import mergekit.merge  # noqa: F401  # takes seconds, here as in the other side
 
-    from stages.shared.merging.method import register
-    from stages.shared.merging.streaming import stream_merge
+    from branchmerge.merging.mergekit_plugin import register
+    from branchmerge.merging.streaming import stream_merge
 
     register()
     recipe = _recipe("branch_fusion", folder / "student", [folder / name for name in BRANCHES])

@@ -20,16 +20,17 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from bench.methods_tables import Answers, Figures, print_accuracy, print_weights
+from branchmerge.core.files import content_id, read_rows, write_json
+from branchmerge.core.params import PARAMS, RunParams, read_params, read_section
+from branchmerge.core.records import PROMPT
+from branchmerge.evaluation.params import EvaluateParams
+from branchmerge.grading.judge import VerifyParams
+from branchmerge.merging.composition import accounts, total
+from branchmerge.merging.merge import merge
+from branchmerge.merging.recipes import BRANCHES, STUDENT
 from branchmerge.search.run import search
 from branchmerge.search.space import Changes, candidate
-from branchmerge.search.trial import Exam, Examiner
-from stages.evaluate import EvaluateParams
-from stages.merge import BRANCHES, STUDENT, merge
-from stages.shared.files import content_id, read_rows, write_json
-from stages.shared.grading import VerifyParams
-from stages.shared.merging.account import accounts, total
-from stages.shared.params import PARAMS, RunParams, read_params, read_section
-from stages.shared.records import PROMPT
+from branchmerge.search.trial import Evaluator, Score
 
 SEEDS = os.environ.get("SEEDS", "0 1 2 3 4").split()
 PLACE = Path(tempfile.gettempdir()) / "branchmerge-methods"
@@ -91,31 +92,31 @@ def _examine() -> dict[str, Any]:
     """What the models of the build in this folder answer, and what merges do to its weights."""
     standing = read_section("merge", PARAMS)
     order = list(standing["order"])
-    run_params, evaluate = read_params(RunParams, "run"), read_params(EvaluateParams, "evaluate")
+    run_params, evaluate = read_params(RunParams), read_params(EvaluateParams)
     found = {name: candidate(standing, changes, name) for name, changes in _methods(order).items()}
     if QUESTIONS != 0:
         found["best on dev questions"] = search(SEARCH).outcome.best.candidate
     rows = {
         name: read_rows(Path(f"data/benchmarks/{name}.parquet"), PROMPT)[:QUESTIONS] for name in evaluate.benchmarks
     }
-    exams: dict[str, Exam] = {}
+    scores: dict[str, Score] = {}
     figures: dict[str, Figures] = {}
-    with Examiner(run_params, evaluate, read_params(VerifyParams, "verify"), rows) as examiner:
+    with Evaluator(run_params, evaluate, read_params(VerifyParams), rows) as evaluator:
         n_questions = max(map(len, rows.values()))
         for name, chosen in found.items():
-            exams[name] = Exam()
+            scores[name] = Score()
             print(f"{Path.cwd().name}: {name}", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory() as scratch:
                 merged = Path(scratch)
                 merge(chosen.params, run_params, merged)
                 figures[name] = _figures(merged, order, run_params.threads)
                 if n_questions:
-                    examiner.ask(merged, exams[name], n_questions)
+                    evaluator.ask(merged, scores[name], n_questions)
         for name, path in read_section("models").items() if n_questions else ():
             if name in ("student", *MIXTURES):
-                exams[name] = Exam()
-                examiner.ask(Path(path), exams[name], n_questions)
-    answers: dict[str, Answers] = {name: exam.is_correct for name, exam in exams.items()}
+                scores[name] = Score()
+                evaluator.ask(Path(path), scores[name], n_questions)
+    answers: dict[str, Answers] = {name: score.is_correct for name, score in scores.items()}
     return {"answers": answers, "figures": figures}
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stages.shared.statistics import Estimate, paired_difference
+from branchmerge.evaluation.statistics import Estimate, paired_difference
 
 Answers = dict[str, dict[str, bool]]  # by domain and question, whether it is right
 Figures = dict[str, Any]  # of Account.figures

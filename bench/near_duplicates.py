@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from bench.result import print_result, seconds
 from bench.traces_like_openr1 import make_sentence, make_words
-from stages.shared.near_duplicates import BANDS, PERMUTATIONS, find_near_duplicates
-from stages.shared.sql import connect
+from branchmerge.core.sql import connect
+from branchmerge.curation.near_duplicates import BANDS, PERMUTATIONS, find_near_duplicates
 
 QUESTIONS, COPIES = 205_000, 20_000
 SIMILARITY = 0.7

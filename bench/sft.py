@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.result import print_result, seconds
-from stages.base import BaseParams, make_network, make_tokenizer, solution
-from stages.shared.chat import conversation, training_row
-from stages.shared.params import RunParams, read_params
-from stages.shared.problems import problems
-from stages.shared.training.hyperparameters import TrainingParams
-from stages.shared.training.rows import Examples, TokenRow
-from stages.shared.training.run import Trained, train
+from branchmerge.bases.params import BaseParams, make_network, make_tokenizer, solution
+from branchmerge.chat.conversation import exchange, training_row
+from branchmerge.core.params import RunParams, read_params
+from branchmerge.sources.problems import problems
+from branchmerge.training.hyperparameters import TrainingParams
+from branchmerge.training.rows import Examples, TokenRow
+from branchmerge.training.run import Trained, train
 
 STEPS = 100
 ROUNDS = 3
@@ -32,13 +32,13 @@ BARE, PADDED = "bare TRL, padded", "padded"
 
 def main() -> None:
     """Train in turns from the same weights; the best round of each counts, as the machine is never quite idle."""
-    run_params = read_params(RunParams, "run", file=TOY)
-    scratch = read_params(BaseParams, "base.student", file=TOY).scratch
+    run_params = read_params(RunParams, file=TOY)
+    scratch = read_params(BaseParams, model="student", file=TOY).scratch
     assert scratch
     chosen = scratch.problems.items()
     solved = [problem for source, count in chosen for problem in problems(source, "train", 0, count // ONE_IN)]
     tokenizer = make_tokenizer(solved, scratch.architecture.vocab_size)
-    rows = [training_row(tokenizer, conversation(problem.question, solution(problem))) for problem in solved]
+    rows = [training_row(tokenizer, exchange(problem.question, solution(problem))) for problem in solved]
     lengths = [len(row["input_ids"]) for row in rows]
     trainings = _trainings(scratch.training, sum(lengths) / len(lengths))
     times: dict[str, list[float]] = {name: [] for name in trainings}

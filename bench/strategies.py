@@ -13,16 +13,16 @@ from contextlib import chdir
 from pathlib import Path
 
 from bench.result import seconds
-from branchmerge.search.trial import Exam, Examiner
-from stages.evaluate import EvaluateParams
-from stages.shared.files import read_rows
-from stages.shared.grading import VerifyParams
-from stages.shared.launch import LaunchParams
-from stages.shared.params import RunParams, read_params
-from stages.shared.records import PROMPT
-from stages.shared.statistics import paired_difference
-from stages.shared.training.hyperparameters import TrainingParams
-from stages.shared.training.run import fine_tune
+from branchmerge.core.files import read_rows
+from branchmerge.core.params import RunParams, read_params
+from branchmerge.core.records import PROMPT
+from branchmerge.evaluation.params import EvaluateParams
+from branchmerge.evaluation.statistics import paired_difference
+from branchmerge.grading.judge import VerifyParams
+from branchmerge.search.trial import Evaluator, Score
+from branchmerge.training.hyperparameters import SftParams, TrainingParams
+from branchmerge.training.launch import LaunchParams
+from branchmerge.training.run import fine_tune
 
 FOLDER = Path(os.environ.get("FOLDER", ".")).resolve()
 DOMAIN = os.environ.get("DOMAIN", "math")
@@ -39,16 +39,16 @@ LAUNCHES = {
 
 
 def main() -> None:
-    """Train and examine a branch by each launch; the first is what the others are compared with."""
+    """Train and scoreine a branch by each launch; the first is what the others are compared with."""
     with tempfile.TemporaryDirectory() as scratch, chdir(scratch):
         for name in ("stages", "models/student", "data/sft", "data/benchmarks", "params.yaml"):
             Path(name).parent.mkdir(exist_ok=True)
             Path(name).symlink_to(FOLDER / name)
-        run_params, evaluate = read_params(RunParams, "run"), read_params(EvaluateParams, "evaluate")
-        params = read_params(TrainingParams, "sft", f"domains.{DOMAIN}.sft")
+        run_params, evaluate = read_params(RunParams), read_params(EvaluateParams)
+        params = read_params(SftParams, domain=DOMAIN)
         params = params.model_copy(update={"batch_size": params.batch_size + params.batch_size % 2})
         questions = read_rows(Path(f"data/benchmarks/{DOMAIN}.parquet"), PROMPT)
-        verify = read_params(VerifyParams, "verify")
+        verify = read_params(VerifyParams)
         print(f"{DOMAIN}, {params.batch_size} sequences a step, {len(questions)} questions:\n")
         print(
             "| launch | steps | last loss | largest difference of a loss | right | difference | s |\n"
@@ -56,16 +56,16 @@ def main() -> None:
             + "|"
         )
         results: list[Learnt] = []
-        with Examiner(run_params, evaluate, verify, {DOMAIN: questions}) as examiner:
+        with Evaluator(run_params, evaluate, verify, {DOMAIN: questions}) as evaluator:
             for number, (name, launch) in enumerate(LAUNCHES.items()):
                 if launch.strategy.startswith("zero") and not importlib.util.find_spec("deepspeed"):
                     print(f"| {name} | NOT RUN: the extra deepspeed is not installed |", flush=True)
                     continue
                 folder = Path(f"model-{number}")
                 wall_s = seconds(_train, params, run_params, launch, folder)
-                exam = Exam()
-                examiner.ask(folder, exam, len(questions))
-                results.append((_curve(folder), exam.is_correct[DOMAIN]))
+                score = Score()
+                evaluator.ask(folder, score, len(questions))
+                results.append((_curve(folder), score.is_correct[DOMAIN]))
                 print(f"| {name} | {_row(results[0], results[-1])} | {wall_s:.0f} |", flush=True)
 
 

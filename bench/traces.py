@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.result import print_result, seconds
-from stages.shared import chat
-from stages.shared.asking import Allowance, LimitsParams, answer_all
-from stages.shared.engines.engine import Request, Sampling
-from stages.shared.engines.vllm import VllmEngine
-from stages.shared.files import content_id
-from stages.shared.store import Store, Wanted
+from branchmerge.chat import conversation
+from branchmerge.core.files import content_id
+from branchmerge.engines.engine import Request, Sampling
+from branchmerge.engines.vllm import VllmEngine
+from branchmerge.rowstore.asking import Allowance, LimitsParams, answer_all
+from branchmerge.rowstore.store import Store, Wanted
 from tests.engines import ON_CPU, VLLM, tiny_model
 
 ROWS = {32: 1500, 256: 600}  # tokens of an answer -> rows
@@ -61,7 +61,7 @@ def _bare(engine: VllmEngine, sampling: Sampling, wanted: list[Wanted]) -> None:
     tokenizer = llm.get_tokenizer()
     prompts = [
         {
-            "prompt_token_ids": tokenizer(chat.prompt(tokenizer, row.question).text, add_special_tokens=False)[
+            "prompt_token_ids": tokenizer(conversation.prompt(tokenizer, row.question).text, add_special_tokens=False)[
                 "input_ids"
             ]
         }

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages.shared.files import content_id, write_rows, write_sorted_tables
-from stages.shared.records import COUNT, PROMPT, TRACE, VERDICT
+from branchmerge.core.files import content_id, write_rows, write_sorted_tables
+from branchmerge.core.records import COUNT, PROMPT, TRACE, VERDICT
 
 RULES = {
     "min_tokens": 50,

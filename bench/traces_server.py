@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.result import print_result, seconds
-from stages.shared.asking import Allowance, LimitsParams, answer_all
-from stages.shared.engines.engine import Request, Sampling
-from stages.shared.engines.openai import OpenAIEngine, OpenAIParams
-from stages.shared.files import content_id
-from stages.shared.store import Store, Wanted
+from branchmerge.core.files import content_id
+from branchmerge.engines.engine import Request, Sampling
+from branchmerge.engines.openai import OpenAIEngine, OpenAIParams
+from branchmerge.rowstore.asking import Allowance, LimitsParams, answer_all
+from branchmerge.rowstore.store import Store, Wanted
 from tests.engines import running_vllm, tiny_model
 from tests.server import running
 

@@ -1,1 +1,1 @@
-"""How a person drives the build; what the build does is in stages/."""
+"""Branch-Merge distillation as a declared, content-addressed build: the library that its stages call."""

@@ -8,34 +8,22 @@ Run     python -m stages.mixture --name mixture
 
 from pathlib import Path
 
-from pydantic import Field
-
-from stages.shared.command import Name, run
-from stages.shared.launch import LaunchParams
-from stages.shared.params import RunParams, read_params
-from stages.shared.training.hyperparameters import TrainingParams
-from stages.shared.training.run import fine_tune
-
-
-class MixtureParams(TrainingParams):
-    """Training as in the section sft, on the rows of several domains.
-
-    Args:
-        domains: Whose SFT sets are mixed, row by row.
-    """
-
-    domains: tuple[str, ...] = Field(min_length=1)
+from branchmerge.core.command import Name, run
+from branchmerge.core.params import RunParams, read_params
+from branchmerge.training.hyperparameters import MixtureParams
+from branchmerge.training.launch import LaunchParams
+from branchmerge.training.run import fine_tune
 
 
 def main(name: Name) -> None:
     """Fine-tune one mixture."""
-    params = read_params(MixtureParams, "sft", f"mixture.{name}")
+    params = read_params(MixtureParams, name=name)
     fine_tune(
         name=f"mixture-{name}",
         datasets=[Path(f"data/sft/{domain}.parquet") for domain in params.domains],
         params=params,
-        run_params=read_params(RunParams, "run"),
-        launch_params=read_params(LaunchParams, "launch"),
+        run_params=read_params(RunParams),
+        launch_params=read_params(LaunchParams),
         output=Path("models/mixtures") / name,
         metrics=Path("reports/training") / name,
     )

@@ -8,45 +8,18 @@ Params  domains.<domain>.prompts
 Run     python -m stages.prompts --domain math
 """
 
-import json
-from pathlib import Path
-
-from pydantic import Field
-
-from stages.shared.command import Domain, run
-from stages.shared.files import Row, content_id, iterate_rows, write_rows
-from stages.shared.params import Params, read_params
-from stages.shared.records import PROMPT, SOURCE
-
-FOLDERS = {"train": Path("data/prompts"), "dev": Path("data/dev"), "test": Path("data/benchmarks")}
-
-
-class PromptsParams(Params):
-    """Which sources a domain has; a question in two of them is taken from the first."""
-
-    sources: list[str] = Field(min_length=1)
+from branchmerge.core.command import Domain, run
+from branchmerge.core.files import write_rows
+from branchmerge.core.params import read_params
+from branchmerge.core.records import PROMPT
+from branchmerge.sources.prompts import FOLDERS, PromptsParams, split_prompts
 
 
 def main(domain: Domain) -> None:
     """Write the prompts, the dev questions and the benchmark of one domain."""
-    params = read_params(PromptsParams, f"domains.{domain}.prompts")
-    splits: dict[str, dict[str, Row]] = {split: {} for split in FOLDERS}  # split -> question -> prompt
-    for source in params.sources:
-        for row in iterate_rows(Path(f"data/sources/{source}.parquet"), SOURCE):
-            splits[row["split"]].setdefault(row["question"], _prompt(domain, row))
-    for question in splits["train"].keys() | splits["test"].keys():  # of a source that keeps no dev questions apart
-        splits["dev"].pop(question, None)
-    for split, folder in FOLDERS.items():
-        write_rows(folder / f"{domain}.parquet", PROMPT, splits[split].values())
-
-
-def _prompt(domain: str, row: Row) -> Row:
-    return {
-        "prompt_id": content_id(domain, row["question"], row["answer"], row["tests"]),
-        "domain": domain,
-        **{column: row[column] for column in ("source", "licence", "question", "answer", "tests")},
-        "meta": json.dumps({"split": row["split"]}),
-    }
+    params = read_params(PromptsParams, domain=domain)
+    for split, prompts in split_prompts(domain, params.sources).items():
+        write_rows(FOLDERS[split] / f"{domain}.parquet", PROMPT, prompts)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ Run     python -m stages.sft --domain math
 
 from pathlib import Path
 
-from stages.shared.command import Domain, run
-from stages.shared.launch import LaunchParams
-from stages.shared.params import RunParams, read_params
-from stages.shared.training.hyperparameters import TrainingParams
-from stages.shared.training.run import fine_tune
+from branchmerge.core.command import Domain, run
+from branchmerge.core.params import RunParams, read_params
+from branchmerge.training.hyperparameters import SftParams
+from branchmerge.training.launch import LaunchParams
+from branchmerge.training.run import fine_tune
 
 
 def main(domain: Domain) -> None:
@@ -20,9 +20,9 @@ def main(domain: Domain) -> None:
     fine_tune(
         name=f"sft-{domain}",
         datasets=[Path(f"data/sft/{domain}.parquet")],
-        params=read_params(TrainingParams, "sft", f"domains.{domain}.sft"),
-        run_params=read_params(RunParams, "run"),
-        launch_params=read_params(LaunchParams, "launch"),
+        params=read_params(SftParams, domain=domain),
+        run_params=read_params(RunParams),
+        launch_params=read_params(LaunchParams),
         output=Path("models/branches") / domain,
         metrics=Path("reports/training") / domain,
     )

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from branchmerge.bases.params import Architecture
+from branchmerge.core.files import folder_hash
 from branchmerge.plan.build import Build, read_build
-from stages.base import Architecture
-from stages.shared.files import folder_hash
-from stages.shared.programs.grader import ProgramGrader
+from branchmerge.programs.grader import ProgramGrader
 from tests import programs
 from tests.nano import build
 
@@ -63,10 +63,10 @@ def project() -> Path:
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
     """The build without outputs, to be broken."""
-    for name in ("stages", "profiles", ".dvc/plots"):
+    for name in ("branchmerge", "stages", "profiles", ".dvc/plots"):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", "params.yaml"):
+    for name in ("dvc.yaml", "params.yaml", "constraints.txt"):
         shutil.copyfile(ROOT / name, tmp_path / name)
     return tmp_path
 

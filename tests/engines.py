@@ -30,8 +30,8 @@ def tiny_model(folder: Path) -> Path:
     """A model of one layer with random weights that writes letters and digits only."""
     import torch
 
-    from stages.base import make_network, make_tokenizer
-    from stages.shared.problems import Problem
+    from branchmerge.bases.scratch import make_network, make_tokenizer
+    from branchmerge.sources.problems import Problem
 
     tokenizer = make_tokenizer([Problem("What is 3*4?", "3*4=12", "12")], vocab_size=384)
     network = make_network(TINY, tokenizer, seed=0)

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from stages.base import make_network, make_tokenizer
-from stages.shared.chat import conversation, training_row
-from stages.shared.files import write_rows
-from stages.shared.launch import LaunchParams
-from stages.shared.params import RunParams
-from stages.shared.problems import Problem
-from stages.shared.records import SFT
-from stages.shared.training.hyperparameters import TrainingParams
-from stages.shared.training.rows import Examples
+from branchmerge.bases.scratch import make_network, make_tokenizer
+from branchmerge.chat.conversation import exchange, training_row
+from branchmerge.core.files import write_rows
+from branchmerge.core.params import RunParams
+from branchmerge.core.records import SFT
+from branchmerge.sources.problems import Problem
+from branchmerge.training.hyperparameters import TrainingParams
+from branchmerge.training.launch import LaunchParams
+from branchmerge.training.rows import Examples
 from tests.conftest import TINY
 
 RUN = RunParams(seed=0, threads=1)
@@ -48,14 +48,14 @@ def tiny_model(tokenizer: Any) -> Any:
 
 
 def rows_of(tokenizer: Any, questions: list[str] = QUESTIONS) -> list[dict[str, list[int]]]:
-    return [training_row(tokenizer, conversation(question, ANSWER)) for question in questions]
+    return [training_row(tokenizer, exchange(question, ANSWER)) for question in questions]
 
 
 def trainer_of(
     model: Any, tokenizer: Any, params: TrainingParams, folder: Path, questions: list[str] = QUESTIONS
 ) -> Any:
     """The trainer that a run would have."""
-    from stages.shared.training.trainer import make_arguments, make_trainer
+    from branchmerge.training.trainer import make_arguments, make_trainer
 
     rows = Examples(rows_of(tokenizer, questions))
     arguments = make_arguments(params, RUN, folder / "scratch", "tiny", evaluates=False)
@@ -80,7 +80,7 @@ def sft_set(folder: Path, questions: list[str], source: str = "arithmetic", answ
 
 def make_student(folder: Path) -> None:
     """models/student in a project's folder."""
-    from stages.shared import contract
+    from branchmerge.chat import contract
 
     tokenizer, student = tiny_tokenizer(), folder / "models/student"
     tiny_model(tokenizer).save_pretrained(student)
@@ -90,7 +90,7 @@ def make_student(folder: Path) -> None:
 
 def learn_branch(folder: Path, params: TrainingParams, launch: LaunchParams = ALONE, sft: str = "arithmetic") -> Path:
     """Fine-tune the branch of a project's folder, which is the current one; its model."""
-    from stages.shared.training.run import fine_tune
+    from branchmerge.training.run import fine_tune
 
     output = Path("models/branches/math")
     fine_tune(

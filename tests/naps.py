@@ -5,7 +5,7 @@ import signal
 import time
 from dataclasses import dataclass
 
-from stages.shared.graders.grade import Grade
+from branchmerge.grading.grade import Grade
 
 
 @dataclass(frozen=True)

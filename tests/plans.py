@@ -4,8 +4,8 @@ import json
 
 from branchmerge.plan import devices
 from branchmerge.plan.shapes import Shape, from_config
-from stages.shared.launch import LaunchParams
-from stages.shared.training.hyperparameters import TrainingParams
+from branchmerge.training.hyperparameters import TrainingParams
+from branchmerge.training.launch import LaunchParams
 from tests.conftest import ROOT
 
 CONFIGS = ROOT / "profiles/configs"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from stages.shared.grading import VerifyParams
-from stages.shared.programs import sandbox
-from stages.shared.programs.grader import ProgramParams
+from branchmerge.grading.judge import VerifyParams
+from branchmerge.programs import sandbox
+from branchmerge.programs.grader import ProgramParams
 
 NO_BUBBLEWRAP = sandbox.bubblewrap_problem()
 needs_bubblewrap = pytest.mark.skipif(bool(NO_BUBBLEWRAP), reason=f"no bubblewrap: {NO_BUBBLEWRAP}")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.shared.errors import InputError
-from stages.shared.files import read_rows
-from stages.shared.records import SOURCE
+from branchmerge.core.errors import InputError
+from branchmerge.core.files import read_rows
+from branchmerge.core.records import SOURCE
 from stages.source import main
 
 pytestmark = [

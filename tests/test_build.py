@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages.shared.files import folder_hash, read_rows
-from stages.shared.records import PROMPT, REJECTED, SCORE, SFT, TRACE, VERDICT
+from branchmerge.core.files import folder_hash, read_rows
+from branchmerge.core.records import PROMPT, REJECTED, SCORE, SFT, TRACE, VERDICT
 from tests.conftest import NANO_HASHES
 from tests.nano import build
 

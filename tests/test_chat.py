@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.base import make_tokenizer
-from stages.shared.chat import conversation, prompt, response, training_row
-from stages.shared.problems import Problem
+from branchmerge.bases.scratch import make_tokenizer
+from branchmerge.chat.conversation import exchange, prompt, response, training_row
+from branchmerge.sources.problems import Problem
 
 ANSWER = "<think>\n3*4=12\n</think>\n12"
 
@@ -32,7 +32,7 @@ def test_a_response_is_taken_apart_at_its_think_tags(text: str, reasoning: str |
 
 
 def test_the_answer_and_the_stop_token_carry_loss_and_nothing_of_the_prompt(tokenizer):
-    row = training_row(tokenizer, conversation("What is 3*4?", ANSWER))
+    row = training_row(tokenizer, exchange("What is 3*4?", ANSWER))
     with_loss = [id_ for id_, mask in zip(row["input_ids"], row["completion_mask"], strict=True) if mask]
     without = [id_ for id_, mask in zip(row["input_ids"], row["completion_mask"], strict=True) if not mask]
 
@@ -42,7 +42,7 @@ def test_the_answer_and_the_stop_token_carry_loss_and_nothing_of_the_prompt(toke
 
 
 def test_the_training_prefix_is_the_generation_prompt(tokenizer):
-    row = training_row(tokenizer, conversation("What is 3*4?", ANSWER))
+    row = training_row(tokenizer, exchange("What is 3*4?", ANSWER))
     prefix = tokenizer(prompt(tokenizer, "What is 3*4?").text, add_special_tokens=False)["input_ids"]
 
     assert row["input_ids"][: len(prefix)] == prefix
@@ -50,9 +50,9 @@ def test_the_training_prefix_is_the_generation_prompt(tokenizer):
 
 def test_the_template_marks_the_same_tokens(tokenizer):
     """The chat template's own generation marks are an independent account of what carries loss."""
-    row = training_row(tokenizer, conversation("What is 3*4?", ANSWER))
+    row = training_row(tokenizer, exchange("What is 3*4?", ANSWER))
     marked = tokenizer.apply_chat_template(
-        conversation("What is 3*4?", ANSWER), return_dict=True, return_assistant_tokens_mask=True
+        exchange("What is 3*4?", ANSWER), return_dict=True, return_assistant_tokens_mask=True
     )
     length = len(row["input_ids"])  # after the stop token the template writes a line break
 
@@ -75,7 +75,7 @@ def test_every_digit_is_a_token_and_think_tags_survive_decoding(tokenizer):
 
 
 def test_the_template_is_a_file_of_its_own(project: Path, tokenizer):
-    assert tokenizer.chat_template == (project / "stages/templates/chat.jinja").read_text()
+    assert tokenizer.chat_template == (project / "branchmerge/bases/chat.jinja").read_text()
 
 
 def test_a_system_message_and_a_prefill_stand_in_the_prompt_and_the_prefill_in_the_answer(tokenizer):
@@ -91,10 +91,10 @@ def test_a_system_message_and_a_prefill_stand_in_the_prompt_and_the_prefill_in_t
 def test_a_template_that_opens_the_thinking_does_not_open_it_twice(tokenizer):
     opens = copy.deepcopy(tokenizer)
     opens.chat_template = tokenizer.chat_template + "{% if add_generation_prompt %}<think>\n{% endif %}"
-    row = training_row(opens, conversation("What is 3*4?", ANSWER))
+    row = training_row(opens, exchange("What is 3*4?", ANSWER))
 
     assert prompt(opens, "What is 3*4?").opening == "<think>\n"
     assert opens.decode(row["input_ids"]).count("<think>") == 1
     assert opens.decode(row["input_ids"]) == tokenizer.decode(
-        training_row(tokenizer, conversation("What is 3*4?", ANSWER))["input_ids"]
+        training_row(tokenizer, exchange("What is 3*4?", ANSWER))["input_ids"]
     )

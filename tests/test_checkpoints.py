@@ -11,12 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from stages.shared.errors import InputError
-from stages.shared.files import folder_hash
-from stages.shared.launch import LaunchParams
-from stages.shared.training import checkpoints
-from stages.shared.training.job import describe, write_job
-from stages.shared.training.run import STUDENT
+from branchmerge.core.errors import InputError
+from branchmerge.core.files import folder_hash
+from branchmerge.training import checkpoints
+from branchmerge.training.job import describe, write_job
+from branchmerge.training.launch import LaunchParams
+from branchmerge.training.run import STUDENT
 from tests.learner import ALONE, QUESTIONS, RUN, UNEVEN, learn_branch, make_student, other, sft_set
 
 PARAMS = other(max_steps=100, checkpoint_steps=4, held_out_rows=2, logging_steps=1)
@@ -40,7 +40,7 @@ def test_a_branch_killed_ten_times_is_the_one_that_was_left_alone(tmp_path: Path
         sft_set(folder, UNEVEN)
     started = multiprocessing.get_context("forkserver")
     started.set_forkserver_preload(
-        ["trl.trainer.sft_trainer", "dvclive", "transformers.models.qwen2.modeling_qwen2", "stages.shared.training.run"]
+        ["trl.trainer.sft_trainer", "dvclive", "transformers.models.qwen2.modeling_qwen2", "branchmerge.training.run"]
     )
 
     def start(folder: Path) -> multiprocessing.process.BaseProcess:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from branchmerge.cli import app
-from branchmerge.sections import check
-from stages.shared.errors import InputError
-from stages.shared.files import write_rows
-from stages.shared.records import COUNT
+from branchmerge.cli.main import app
+from branchmerge.core.errors import InputError
+from branchmerge.core.files import write_rows
+from branchmerge.core.records import COUNT
+from branchmerge.settings.check import check
 from tests.test_build_graph import replace
 
 PROFILES = ["smol", "tinyr1-1.5b", "tinyr1-32b", "toy"]
@@ -20,15 +20,17 @@ PROFILES = ["smol", "tinyr1-1.5b", "tinyr1-32b", "toy"]
 
 def branchmerge(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "branchmerge.cli", *arguments], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "branchmerge.cli.main", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 @pytest.fixture
 def repository(project_copy: Path) -> Path:
     """The build in a git and DVC repository, with the command beside it."""
-    root = Path(__file__).resolve().parent.parent
-    shutil.copytree(root / "branchmerge", project_copy / "branchmerge", ignore=shutil.ignore_patterns("__pycache__"))
     (project_copy / ".dvc/config").write_text("[core]\n    analytics = false\n")
     for command in ("git init -q", "git add .", "git -c user.name=t -c user.email=t@t commit -qm build"):
         subprocess.run(command.split(), cwd=project_copy, check=True, capture_output=True)
@@ -81,7 +83,7 @@ def test_an_invalid_profile_is_not_used(repository: Path):
     replace(repository, "profiles/smol.yaml", "temperature: 0.6", "temperature: hot")
 
     assert branchmerge(repository, "profile", "use", "smol").returncode == 2
-    assert "stages/generators" in (repository / "params.yaml").read_text()
+    assert "sources" in (repository / "params.yaml").read_text()
 
 
 # what is planted in params.yaml, and what the check names
@@ -130,7 +132,7 @@ def test_a_table_without_a_build_is_one_line(repository: Path):
 
 
 def test_the_doctor_tells_what_is_missing_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
-    from branchmerge import doctor
+    from branchmerge.cli import doctor
 
     monkeypatch.setattr(doctor, "EXTRAS", {"no_such_package": "pip install it"})
     monkeypatch.setattr(doctor, "MIN_DISK_GIB", 10**9)
@@ -156,7 +158,7 @@ def test_a_query_reads_the_rows_of_all_domains(
 
 
 def test_the_doctor_says_which_isolation_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from branchmerge import doctor
+    from branchmerge.cli import doctor
 
     bwrap = tmp_path / "bwrap"
     bwrap.write_text("#!/bin/sh\nexit 0\n")

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from stages.curate import HITS
-from stages.shared.sql import connect, query
+from branchmerge.core.sql import connect, query
+from branchmerge.curation.selection import HITS
 from tests.conftest import ROOT
 
 SHARED = ROOT.parent / "shared/data"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.shared import contract
-from stages.shared.chat import conversation, lengths, prompt, training_row
-from stages.shared.errors import InputError
+from branchmerge.chat import contract
+from branchmerge.chat.conversation import exchange, lengths, prompt, training_row
+from branchmerge.core.errors import InputError
 from tests.learner import tiny_model, tiny_tokenizer
 
 ANSWER = "<think>\n3*4=12\n</think>\n12"
@@ -63,7 +63,7 @@ class TestEveryTemplate:
         assert contract.contract(tokenizer)["stop_token"] == tokenizer.eos_token
 
     def test_the_training_prefix_is_the_generation_prompt_in_token_ids(self, tokenizer):
-        row = training_row(tokenizer, conversation(QUESTION, ANSWER))
+        row = training_row(tokenizer, exchange(QUESTION, ANSWER))
         asked = tokenizer.apply_chat_template([{"role": "user", "content": QUESTION}], add_generation_prompt=True)[
             "input_ids"
         ]
@@ -72,19 +72,19 @@ class TestEveryTemplate:
         assert row["completion_mask"] == [0] * len(asked) + [1] * (len(row["input_ids"]) - len(asked))
 
     def test_the_stop_token_carries_loss_and_nothing_of_the_prompt_does(self, tokenizer):
-        row = training_row(tokenizer, conversation(QUESTION, ANSWER))
+        row = training_row(tokenizer, exchange(QUESTION, ANSWER))
         opening = prompt(tokenizer, QUESTION).opening
 
         assert with_loss(tokenizer, row) == ANSWER.removeprefix(opening) + tokenizer.eos_token
         assert (row["input_ids"][-1], row["completion_mask"][-1]) == (tokenizer.eos_token_id, 1)
 
     def test_the_thought_is_opened_once_and_closed_once(self, tokenizer):
-        text = tokenizer.decode(training_row(tokenizer, conversation(QUESTION, ANSWER))["input_ids"])
+        text = tokenizer.decode(training_row(tokenizer, exchange(QUESTION, ANSWER))["input_ids"])
 
         assert (text.count("<think>"), text.count("</think>")) == (1, 1)
 
     def test_a_thought_is_learnt_in_the_last_of_several_turns_too(self, tokenizer):
-        turns = [*conversation("What is 1+1?", "<think>\n1+1=2\n</think>\n2"), *conversation(QUESTION, ANSWER)]
+        turns = [*exchange("What is 1+1?", "<think>\n1+1=2\n</think>\n2"), *exchange(QUESTION, ANSWER)]
         row = training_row(tokenizer, turns)
         opening = prompt(tokenizer, QUESTION).opening
 
@@ -93,13 +93,13 @@ class TestEveryTemplate:
 
     def test_lengths_are_those_of_the_training_rows(self, tokenizer):
         exchanges = [(QUESTION, ANSWER), ("Why?", "<think>because</think>so"), ("x", "\n<think>\n\nz\n</think>\ny")]
-        rows = [training_row(tokenizer, conversation(*exchange)) for exchange in exchanges]
+        rows = [training_row(tokenizer, exchange(*pair)) for pair in exchanges]
 
         assert lengths(tokenizer, exchanges) == [len(row["input_ids"]) for row in rows]
 
 
 def test_our_template_keeps_the_thoughts_of_earlier_turns():
-    turns = [*conversation("What is 1+1?", "<think>\n1+1=2\n</think>\n2"), *conversation(QUESTION, ANSWER)]
+    turns = [*exchange("What is 1+1?", "<think>\n1+1=2\n</think>\n2"), *exchange(QUESTION, ANSWER)]
     tokenizer = tiny_tokenizer()
 
     assert "1+1=2\n</think>" in tokenizer.decode(training_row(tokenizer, turns)["input_ids"])
@@ -108,14 +108,14 @@ def test_our_template_keeps_the_thoughts_of_earlier_turns():
 def test_a_prefilled_thought_stands_in_the_prompt_as_it_stands_in_training():
     tokenizer = tiny_tokenizer()
     asked = tokenizer(prompt(tokenizer, QUESTION, prefill="<think>\n").text, add_special_tokens=False)["input_ids"]
-    row = training_row(tokenizer, conversation(QUESTION, ANSWER))
+    row = training_row(tokenizer, exchange(QUESTION, ANSWER))
 
     assert row["input_ids"][: len(asked)] == asked
 
 
 def test_an_answer_without_thought_is_refused_where_the_template_opens_one():
     with pytest.raises(InputError, match=r"the answer '12': expected a thought.*Set curate.require_thought: true"):
-        training_row(deepseek(), conversation(QUESTION, "12"))
+        training_row(deepseek(), exchange(QUESTION, "12"))
 
 
 REFUSED = {
@@ -182,7 +182,7 @@ class TestFolder:
     def test_a_branch_of_another_template_is_not_merged(self, model: Path, tmp_path: Path, monkeypatch):
         import shutil
 
-        from stages.merge import MergeParams, _check_contracts
+        from stages.merge import _check_contracts
 
         tokenizer = tiny_tokenizer()
         monkeypatch.chdir(tmp_path)
@@ -191,18 +191,9 @@ class TestFolder:
         tokenizer.chat_template = (TEMPLATES / "qwen3.jinja").read_text()
         tokenizer.save_pretrained("models/branches/code")
         contract.write_contract(Path("models/branches/code"), tokenizer)
-        params = MergeParams(
-            method="linear",
-            order=("math", "code"),
-            weights={"math": 0.5, "code": 0.5},
-            parameters={"linear": {}},
-            dtype="float32",
-            out_dtype="float32",
-            smoke=None,
-        )
 
         with pytest.raises(InputError, match="branch code: expected chat_template_sha256"):
-            _check_contracts(params)
+            _check_contracts({name: Path("models/branches") / name for name in ("math", "code")})
 
     def test_lm_eval_asks_with_the_ids_of_training(self, model: Path):
         from lm_eval.models.huggingface import HFLM
@@ -213,7 +204,7 @@ class TestFolder:
         text = evaluator.apply_chat_template([{"role": "user", "content": QUESTION}])
         ids, _ = evaluator.tok_batch_encode([text])
 
-        row = training_row(tokenizer, conversation(QUESTION, ANSWER))
+        row = training_row(tokenizer, exchange(QUESTION, ANSWER))
         assert row["input_ids"][: ids.shape[1]] == ids[0].tolist()
         assert row["completion_mask"][ids.shape[1]] == 1
 
@@ -231,7 +222,7 @@ def test_vllm_renders_the_ids_of_training(model: Path, monkeypatch: pytest.Monke
 
     llm = vllm.LLM(model=str(model), **VLLM | {"max_model_len": 512})
     params = vllm.SamplingParams(max_tokens=1, temperature=0)
-    turns = [*conversation("What is 1+1?", "<think>\n1+1=2\n</think>\n2"), *conversation(QUESTION, ANSWER)]
+    turns = [*exchange("What is 1+1?", "<think>\n1+1=2\n</think>\n2"), *exchange(QUESTION, ANSWER)]
     ours = tiny_tokenizer()
     for template in (ours.chat_template, *((TEMPLATES / f"{name}.jinja").read_text() for name in ("qwen2_5", "qwen3"))):
         tokenizer = copy.deepcopy(ours)

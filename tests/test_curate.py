@@ -6,10 +6,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from stages.curate import AUDITS, CHOICES, FUNNEL, RULES, CurateParams, audit, select
-from stages.shared.errors import StageError
-from stages.shared.records import COUNT, PROMPT, TRACE, VERDICT
-from stages.shared.sql import connect, query
+from branchmerge.core.errors import StageError
+from branchmerge.core.records import COUNT, PROMPT, TRACE, VERDICT
+from branchmerge.core.sql import connect, query
+from branchmerge.curation.output import FUNNEL
+from branchmerge.curation.params import CurateParams
+from branchmerge.curation.selection import CHOICES, audit, select
+from stages.curate import AUDITS, RULES
 
 THOUGHT = "<think>\nThree times four is twelve.\n</think>\n12"
 PARAMS = CurateParams(
@@ -75,8 +78,8 @@ def curated(
 ) -> tuple[set[str], set[tuple[str, str]]]:
     """Kept trace ids, and (trace_id, reason) of the rejected; the audits hold."""
     connection = tables(*candidates)
-    select(connection, params.model_copy(update=changes))
-    audit(connection, params.model_copy(update=changes))
+    select(connection, params.model_copy(update=changes), RULES)
+    audit(connection, params.model_copy(update=changes), AUDITS)
     kept = {trace_id for (trace_id,) in connection.sql("from kept").fetchall()}
     return kept, set(connection.sql("select trace_id, reason from rejected").fetchall())
 
@@ -162,7 +165,7 @@ def test_a_twin_takes_the_place_of_a_prompt_whose_traces_are_all_rejected():
 
 def test_a_certificate_names_the_benchmark_and_the_words_they_share():
     connection = tables({"prompt_id": "contaminated"}, {})
-    select(connection, PARAMS)
+    select(connection, PARAMS, RULES)
 
     assert connection.sql("select prompt_id, source, benchmark, question_id, overlap from hits").fetchall() == [
         ("contaminated", "s", "d", "b0", "a farmer has sheep and buys more how")
@@ -211,7 +214,7 @@ def test_the_funnel_counts_in_out_and_what_only_one_rule_took():
     connection = tables(
         {}, {"verdict": "wrong"}, {"verdict": "wrong", "n_tokens": 99}, {"prompt_id": "p1", "source": "b"}
     )
-    select(connection, PARAMS)
+    select(connection, PARAMS, RULES)
     funnel = query(connection, FUNNEL, {}).to_arrow_table().to_pylist()
     of_all = {row["reason"]: row for row in funnel if row["source"] is None}
 
@@ -237,20 +240,20 @@ def test_the_funnel_counts_in_out_and_what_only_one_rule_took():
 )
 def test_a_failed_audit_stops_the_build_and_shows_the_rows(damage: str, name: str):
     connection = tables({}, {"n_tokens": 99})
-    select(connection, PARAMS)
+    select(connection, PARAMS, RULES)
     connection.execute(damage)
 
     with pytest.raises(StageError, match=rf"{name}.*'t[01]'"):
-        audit(connection, PARAMS)
+        audit(connection, PARAMS, AUDITS)
 
 
 def test_a_question_of_a_benchmark_is_never_kept_even_with_the_rule_off():
     connection = tables({})
     connection.execute("create or replace view benchmarks as select *, 'b' as benchmark from prompts")
-    select(connection, PARAMS.model_copy(update={"contamination_words": None}))
+    select(connection, PARAMS.model_copy(update={"contamination_words": None}), RULES)
 
     with pytest.raises(StageError, match="test_overlap"):
-        audit(connection, PARAMS)
+        audit(connection, PARAMS, AUDITS)
 
 
 def test_every_rule_choice_and_audit_has_a_case_here(project: Path):

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import pytest
 
-from stages.shared.engines.engine import Completion, Engine, Request, Sampling
-from stages.shared.engines.openai import OpenAIEngine, OpenAIParams
+from branchmerge.engines.engine import Completion, Engine, Request, Sampling
+from branchmerge.engines.openai import OpenAIEngine, OpenAIParams
 from tests.engines import ON_CPU, VLLM, running_vllm, tiny_model, without_llvmlite
 
 QUESTIONS = ["What is 3*4?", "What is 1+1?", "Say hello."]
@@ -32,7 +32,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def transformers_engine(model: Path, sampling: Sampling, batch_size: int = 8) -> Engine:
-    from stages.shared.engines.transformers import TransformersEngine, TransformersParams
+    from branchmerge.engines.transformers import TransformersEngine, TransformersParams
 
     return TransformersEngine(model, sampling, TransformersParams(batch_size=batch_size, dtype="float32"), threads=1)
 
@@ -47,7 +47,7 @@ def in_process() -> Iterator[None]:
 
 
 def vllm_engine(model: Path, sampling: Sampling, **arguments: Any) -> Engine:
-    from stages.shared.engines.vllm import VllmEngine
+    from branchmerge.engines.vllm import VllmEngine
 
     return VllmEngine(model, sampling, VLLM | arguments)
 
@@ -76,7 +76,7 @@ class TestTransformers:
     def test_samples_follow_the_models_distribution(self, model: Path):
         import transformers
 
-        from stages.shared import chat
+        from branchmerge.chat import conversation
 
         sampling = Sampling(temperature=0.3, top_p=0.8, max_tokens=1)
         engine = transformers_engine(model, sampling, batch_size=500)
@@ -85,7 +85,9 @@ class TestTransformers:
 
         tokenizer = transformers.AutoTokenizer.from_pretrained(model)
         network = transformers.AutoModelForCausalLM.from_pretrained(model)
-        ids = tokenizer(chat.prompt(tokenizer, QUESTIONS[0]).text, return_tensors="pt", add_special_tokens=False)
+        ids = tokenizer(
+            conversation.prompt(tokenizer, QUESTIONS[0]).text, return_tensors="pt", add_special_tokens=False
+        )
         probabilities = (network(**ids).logits[0, -1] / 0.3).softmax(-1)
         ordered, order = probabilities.sort(descending=True)
         nucleus = order[: int((ordered.cumsum(0) < 0.8).sum()) + 1]
@@ -205,7 +207,7 @@ def test_replicas_on_the_machines_of_a_ray_cluster_give_what_transformers_gives(
     import ray
     from ray.cluster_utils import Cluster
 
-    from stages.shared.engines.ray import RayEngine, RayParams
+    from branchmerge.engines.ray import RayEngine, RayParams
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stages.shared.errors import InputError
-from stages.shared.files import (
+from branchmerge.core.errors import InputError
+from branchmerge.core.files import (
     ROWS_IN_GROUP,
     ahead,
     folder_hash,
@@ -17,7 +17,7 @@ from stages.shared.files import (
     write_rows,
     write_sorted_tables,
 )
-from stages.shared.records import REJECTED, VERDICT
+from branchmerge.core.records import REJECTED, VERDICT
 
 ROWS = [{"trace_id": "b", "reason": "wrong"}, {"trace_id": "a", "reason": "wrong"}, {"trace_id": "a", "reason": "late"}]
 

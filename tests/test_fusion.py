@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stages.shared.errors import StageError
+from branchmerge.core.errors import StageError
 from tests.reference import divergence_mpmath, fused_float64, importance_float64, mask_float64
 
 pytestmark = pytest.mark.slow  # torch and numba
@@ -26,8 +26,8 @@ def models(dtype: str, delta: float, shape: tuple[int, ...] = (300, 700), n: int
 def fused(student: Any, branches: list[Any], threads: int = 2, **fusion: Any) -> Any:
     import torch
 
-    from stages.shared.merging.fusion import Fusion, fuse
-    from stages.shared.merging.matrix import RowsInMemory
+    from branchmerge.merging.fusion import Fusion, fuse
+    from branchmerge.merging.matrix import RowsInMemory
 
     result = torch.empty_like(student)
     rows = RowsInMemory("result", result)
@@ -65,7 +65,7 @@ def test_three_branches_give_the_model_of_exact_arithmetic(dtype: str, delta: fl
 def test_the_divergence_of_a_row_is_right_to_four_digits(delta: float, shift: float):
     import numpy as np
 
-    from stages.shared.merging.importance import divergences
+    from branchmerge.merging.importance import divergences
 
     student, (branch,) = models("float32", delta, shape=(3, 50), n=1)
     branch = branch + shift
@@ -173,7 +173,7 @@ def test_a_weight_that_is_no_number_is_refused(value: float):
 def test_quartiles_are_those_of_the_sorted_numbers(n: int):
     import numpy as np
 
-    from stages.shared.merging import selection
+    from branchmerge.merging import selection
 
     values = np.random.default_rng(n).lognormal(-20, 5, n).astype(np.float32)
     values[: n // 2] = values[0]  # ties

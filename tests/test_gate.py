@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from stages.shared.errors import InputError
+from branchmerge.core.errors import InputError
 
 pytestmark = pytest.mark.slow  # transformers reads the configs
 
 
 @pytest.fixture(scope="module")
 def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from stages.base import make_network, make_tokenizer
-    from stages.shared.problems import Problem
+    from branchmerge.bases.scratch import make_network, make_tokenizer
+    from branchmerge.sources.problems import Problem
     from tests.conftest import TINY
 
     folder = tmp_path_factory.mktemp("gate") / "student"
@@ -32,7 +32,7 @@ def branch(student: Path, tmp_path: Path) -> Path:
 
 
 def check(student: Path, **branches: Path) -> None:
-    from stages.shared.merging.gate import check_compatible
+    from branchmerge.merging.compatibility import check_compatible
 
     check_compatible(student, branches)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.shared.grading import Judge
-from stages.shared.problems import Problem, problems, split_of
+from branchmerge.grading.judge import Judge
+from branchmerge.sources.problems import Problem, problems, split_of
 from tests.programs import verify_params
 
 GENERATORS = sorted(Path(__file__).resolve().parent.parent.glob("stages/generators/*.py"))

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from stages.shared.graders import majority, task
-from stages.shared.graders.answers import final_answer, final_program
-from stages.shared.graders.equality import Equality, Grader
-from stages.shared.graders.grade import Grade
+from branchmerge.grading import majority, task
+from branchmerge.grading.answers import final_answer, final_program
+from branchmerge.grading.equality import Equality, Grader
+from branchmerge.grading.grade import Grade
 from tests.conftest import ROOT
 
 RULES = Equality(grader="auto", relative_tolerance=1e-3, unit_may_be_missing=False)

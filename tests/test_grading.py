@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from branchmerge.core.files import read_rows, write_rows
+from branchmerge.core.params import read_section
+from branchmerge.core.records import PROMPT, TRACE, VERDICT
+from branchmerge.grading.grade import Grade
+from branchmerge.grading.judge import Judge, Question
+from branchmerge.grading.workers import Workers
 from stages import verify
-from stages.shared.files import read_rows, write_rows
-from stages.shared.graders.grade import Grade
-from stages.shared.graders.workers import Workers
-from stages.shared.grading import Judge, Question
-from stages.shared.params import read_section
-from stages.shared.records import PROMPT, TRACE, VERDICT
 from tests.naps import Nap, burn_or_sleep, die_or_sleep, fill_memory, sleep
 from tests.programs import verify_params
 
@@ -198,7 +198,7 @@ def test_an_interruption_ends_at_once_what_still_runs():
 def test_numbers_and_words_are_graded_without_the_libraries_of_mathematics(project: Path):
     script = (
         "import sys\n"
-        "from stages.shared.graders import equality, task\n"
+        "from branchmerge.grading import equality, task\n"
         "rules = equality.Equality('auto', 1e-3, False)\n"
         "pairs = [('56 N', '56 N'), ('57 N', '56 N'), ('7', '8'), ('1/2', '0.5'), ('B', 'C'), ('A', 'A')]\n"
         "for answer, gold in pairs: task.compare(task.Comparison(answer, gold, None, rules))\n"

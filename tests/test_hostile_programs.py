@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from stages.shared.errors import StageError
-from stages.shared.programs import sandbox
-from stages.shared.programs.grader import Outcome, ProgramGrader
+from branchmerge.core.errors import StageError
+from branchmerge.programs import sandbox
+from branchmerge.programs.grader import Outcome, ProgramGrader
 from tests.programs import EXAM, RIGHT, needs_bubblewrap, params
 
 ROOT = Path(__file__).resolve().parent.parent

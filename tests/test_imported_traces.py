@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from branchmerge.core.errors import StageError
+from branchmerge.core.files import read_rows, write_rows, write_sorted_rows
+from branchmerge.core.records import PROMPT, SOURCE, TRACE
 from stages import traces
-from stages.shared.errors import StageError
-from stages.shared.files import read_rows, write_rows, write_sorted_rows
-from stages.shared.records import PROMPT, SOURCE, TRACE
 
 PARAMS = """
 run: {seed: 0, threads: 1}

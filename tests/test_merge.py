@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from stages.merge import MergeParams, merge, recipes
-from stages.shared.files import folder_hash
-from stages.shared.merging.methods import MethodParameters
-from stages.shared.params import RunParams
+from branchmerge.core.files import folder_hash
+from branchmerge.core.params import RunParams
+from branchmerge.merging.merge import merge
+from branchmerge.merging.methods import MethodParameters
+from branchmerge.merging.params import MergeParams
+from branchmerge.merging.recipes import recipes
 from tests.conftest import TINY
 
 RUN = RunParams(seed=0, threads=1)
@@ -79,8 +81,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory):
     """A student and three branches: random, of one layer, at distances as of fine-tuning."""
     import torch
 
-    from stages.base import make_network, make_tokenizer
-    from stages.shared.problems import Problem
+    from branchmerge.bases.scratch import make_network, make_tokenizer
+    from branchmerge.sources.problems import Problem
 
     folder = tmp_path_factory.mktemp("merge")
     tokenizer = make_tokenizer([Problem("1+1?", "1+1=2", "2")], vocab_size=384)
@@ -149,7 +151,7 @@ def run_mergekit(recipe: dict[str, Any], target: Path) -> Path:
     from mergekit.config import MergeConfiguration
     from mergekit.merge import MergeOptions, run_merge
 
-    from stages.shared.merging.method import register
+    from branchmerge.merging.mergekit_plugin import register
 
     register()
     config = MergeConfiguration.model_validate(recipe)
@@ -163,7 +165,7 @@ def run_mergekit(recipe: dict[str, Any], target: Path) -> Path:
 def test_mergekit_itself_fuses_to_the_same_files_as_our_stream(
     workspace: Path, monkeypatch, tmp_path: Path, dtype: str, order: str
 ):
-    from stages.shared.merging.streaming import stream_merge
+    from branchmerge.merging.streaming import stream_merge
 
     monkeypatch.chdir(workspace)
     multiplier = [{"filter": "mlp", "value": 0.5}, {"value": [1.0, 2.0]}]
@@ -180,7 +182,7 @@ def test_models_in_several_files_are_fused_to_the_same_weights(workspace: Path, 
     import transformers
     from safetensors.torch import load_file
 
-    from stages.shared.merging import streaming
+    from branchmerge.merging import streaming
 
     monkeypatch.chdir(workspace)
     (recipe,) = recipes(merge_params("branch_fusion"))
@@ -218,7 +220,7 @@ def test_parity_draws_mergekits_sample_of_a_large_tensor():
     from mergekit.merge_methods.arcee_fusion import arcee_fusion_merge_method
     from mergekit.merge_methods.base import TensorGroup
 
-    from stages.shared.merging.arcee import arcee_fusion
+    from branchmerge.merging.arcee import arcee_fusion
 
     torch.manual_seed(0)
     base = 0.02 * torch.randn(1100, 1000)

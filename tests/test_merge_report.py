@@ -27,7 +27,7 @@ def task_vector(seed: int) -> Any:
 def report(folder: Path, **models: dict[str, Any]) -> dict[str, Any]:
     from safetensors.torch import save_file
 
-    from stages.shared.merging.merge_report import write_merge_report
+    from branchmerge.merging.report import write_merge_report
 
     for name, model in models.items():
         (folder / name).mkdir()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.merge import MergeParams
-from stages.shared.errors import InputError
-from stages.shared.params import read_params
+from branchmerge.core.errors import InputError
+from branchmerge.core.params import read_params
+from branchmerge.merging.params import MergeParams
 
 WRONG = [
     ("weights: {a: 1.0}", "one weight for each branch of order"),
@@ -40,13 +40,13 @@ RIGHT = [
 
 @pytest.mark.parametrize("line", RIGHT)
 def test_parameters_may_vary_over_layers_tensors_and_branches(tmp_path: Path, line: str):
-    assert read_params(MergeParams, "merge", file=written(tmp_path, line)).method == "ties"
+    assert read_params(MergeParams, file=written(tmp_path, line)).method == "ties"
 
 
 @pytest.mark.parametrize(("line", "message"), WRONG, ids=[line for line, _ in WRONG])
 def test_a_wrong_recipe_is_refused(tmp_path: Path, line: str, message: str):
     with pytest.raises(InputError, match=message):
-        read_params(MergeParams, "merge", file=written(tmp_path, line))
+        read_params(MergeParams, file=written(tmp_path, line))
 
 
 def written(folder: Path, line: str) -> Path:
@@ -72,8 +72,8 @@ def test_the_table_of_methods_is_mergekits():
 
     from mergekit.merge_methods.base import BasePolicy, ParameterScope
 
-    from stages.shared.merging.method import register
-    from stages.shared.merging.methods import FLAG, METHODS, Number
+    from branchmerge.merging.mergekit_plugin import register
+    from branchmerge.merging.methods import FLAG, METHODS, Number
 
     register()
     from mergekit.merge_methods.registry import registered_methods

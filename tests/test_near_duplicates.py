@@ -6,8 +6,8 @@ from itertools import combinations
 
 import pyarrow as pa
 
-from stages.shared.near_duplicates import find_near_duplicates
-from stages.shared.sql import connect
+from branchmerge.core.sql import connect
+from branchmerge.curation.near_duplicates import find_near_duplicates
 
 SIMILARITY = 0.7
 

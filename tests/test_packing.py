@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.shared.errors import StageError
+from branchmerge.core.errors import StageError
 from tests.learner import PARAMS, UNEVEN, other, rows_of, tiny_model, tiny_tokenizer, trainer_of
 
 pytestmark = pytest.mark.slow
@@ -33,8 +33,8 @@ def with_loss(trainer) -> list[int]:
 
 
 def test_rows_are_packed_whole_and_each_once(tokenizer):
-    from stages.shared.training.packing import pack
-    from stages.shared.training.rows import as_dataset
+    from branchmerge.training.packing import pack
+    from branchmerge.training.rows import as_dataset
 
     rows = as_dataset(rows_of(tokenizer, UNEVEN))
     packed = pack(rows, 128)
@@ -52,8 +52,8 @@ def test_rows_are_packed_whole_and_each_once(tokenizer):
 
 
 def test_a_row_that_trl_would_cut_when_packing_is_an_error(tokenizer):
-    from stages.shared.training.packing import pack
-    from stages.shared.training.rows import as_dataset
+    from branchmerge.training.packing import pack
+    from branchmerge.training.rows import as_dataset
 
     with pytest.raises(StageError, match=r"packing: expected .* tokens, as before packing.*TRL cuts rows"):
         pack(as_dataset(rows_of(tokenizer, UNEVEN)), 40)
@@ -63,8 +63,8 @@ def test_a_row_that_trl_would_cut_when_packing_is_an_error(tokenizer):
 def test_logits_of_a_packed_row_are_those_of_the_row_alone(tokenizer, attention: str):
     import torch
 
-    from stages.shared.training.packing import PackedRows, pack, without_labels_and_mask
-    from stages.shared.training.rows import as_dataset
+    from branchmerge.training.packing import PackedRows, pack, without_labels_and_mask
+    from branchmerge.training.rows import as_dataset
 
     model = tiny_model(tokenizer).train()
     model.set_attn_implementation(attention)
@@ -137,7 +137,7 @@ def test_trls_own_collator_keeps_rows_apart_as_flash_attention_needs_it(tokenize
     """End to end with position ids and bounds; here by SDPA, since there is no GPU."""
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    from stages.shared.training.packing import check_apart
+    from branchmerge.training.packing import check_apart
 
     model = tiny_model(tokenizer).train()
     check_apart(model, DataCollatorForLanguageModeling(pad_token_id=0, padding_free=True))

@@ -5,15 +5,23 @@ from pathlib import Path
 import pytest
 from pydantic import PositiveInt
 
-from stages.shared.errors import InputError
-from stages.shared.params import Params, read_params, read_value
+from branchmerge.core.errors import InputError
+from branchmerge.core.params import Params, read_params, read_value
 
 
 class Steps(Params):
     """A section for these tests."""
 
+    sections = ("sft",)
+
     max_steps: PositiveInt
     learning_rate: float
+
+
+class DomainSteps(Steps):
+    """The same, with a domain's own over it."""
+
+    sections = ("sft", "domains.{domain}.sft")
 
 
 def params_file(folder: Path, text: str) -> Path:
@@ -27,13 +35,13 @@ def test_a_later_path_overrides_key_by_key(tmp_path: Path):
         tmp_path, "sft: {max_steps: 5, learning_rate: 0.1}\ndomains: {math: {sft: {learning_rate: 0.2}}}\n"
     )
 
-    assert read_params(Steps, "sft", "domains.math.sft", file=file) == Steps(max_steps=5, learning_rate=0.2)
+    assert read_params(DomainSteps, domain="math", file=file) == DomainSteps(max_steps=5, learning_rate=0.2)
 
 
 def test_a_number_without_a_point_is_a_number(tmp_path: Path):
     file = params_file(tmp_path, "sft: {max_steps: 5, learning_rate: 1e-5}\n")
 
-    assert read_params(Steps, "sft", file=file).learning_rate == 1e-5
+    assert read_params(Steps, file=file).learning_rate == 1e-5
 
 
 WRONG = [
@@ -50,22 +58,22 @@ WRONG = [
 @pytest.mark.parametrize(("text", "parts"), WRONG, ids=[parts[-1] for _, parts in WRONG])
 def test_the_error_names_place_expectation_and_finding(tmp_path: Path, text: str, parts: list[str]):
     with pytest.raises(InputError) as caught:
-        read_params(Steps, "sft", file=params_file(tmp_path, text))
+        read_params(Steps, file=params_file(tmp_path, text))
 
     message = str(caught.value)
     assert [part for part in parts if part not in message] == [], message
 
 
 def test_an_unknown_domain_is_named_with_the_known_ones(tmp_path: Path):
-    file = params_file(tmp_path, "domains:\n  math:\n    sft: {}\n  code:\n    sft: {}\n")
+    file = params_file(tmp_path, "sft: {}\ndomains:\n  math:\n    sft: {}\n  code:\n    sft: {}\n")
 
     with pytest.raises(InputError, match=r"domains\.geo\.sft: expected a section geo in domains, got math, code"):
-        read_params(Steps, "domains.geo.sft", file=file)
+        read_params(DomainSteps, domain="geo", file=file)
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path):
     with pytest.raises(InputError, match="branchmerge profile use toy"):
-        read_params(Steps, "sft", file=tmp_path / "params.yaml")
+        read_params(Steps, file=tmp_path / "params.yaml")
 
 
 def test_a_missing_value_is_named(tmp_path: Path):

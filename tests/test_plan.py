@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from branchmerge.core.errors import InputError
 from branchmerge.plan import build as builds
 from branchmerge.plan import devices
 from branchmerge.plan.build import Build
 from branchmerge.plan.fits import check_fits, usable_bytes
 from branchmerge.plan.memory import memory
 from branchmerge.plan.shapes import Shape, from_config
-from stages.shared.errors import InputError
-from stages.shared.launch import LaunchParams
-from stages.shared.training.hyperparameters import LoraParams
+from branchmerge.training.hyperparameters import LoraParams
+from branchmerge.training.launch import LaunchParams
 from tests.plans import CONFIGS, H100, PARAMETERS, QWEN_1B, QWEN_32B, launch, shape, training
 
 

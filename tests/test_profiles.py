@@ -11,17 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
+from branchmerge.core.errors import InputError
+from branchmerge.core.files import read_rows
+from branchmerge.core.params import read_params
+from branchmerge.core.records import PROMPT, SOURCE, TRACE
+from branchmerge.grading.judge import Judge, Question, VerifyParams
 from branchmerge.plan.build import read_build
-from branchmerge.profiles import names
+from branchmerge.settings.profiles import names
+from branchmerge.sources.locate import HubPin
+from branchmerge.sources.params import SourceParams
+from branchmerge.sources.problems import split_of
 from stages import prompts, traces
-from stages.shared.errors import InputError
-from stages.shared.files import read_rows
-from stages.shared.grading import Judge, Question, VerifyParams
-from stages.shared.params import read_params
-from stages.shared.problems import split_of
-from stages.shared.records import PROMPT, SOURCE, TRACE
-from stages.shared.source_files import HubPin
-from stages.source import SourceParams, main
+from stages.source import main
 from tests.conftest import ROOT
 
 TINYR1 = ["tinyr1-1.5b", "tinyr1-32b"]
@@ -199,7 +200,7 @@ def test_every_mapping_takes_the_rows_of_its_real_schema(profile: dict[str, Any]
     for name, (_, _, _, response) in SETS.items():
         main(name)
         rows = read_rows(Path(f"data/sources/{name}.parquet"), SOURCE)
-        params = read_params(SourceParams, f"source.{name}")
+        params = read_params(SourceParams, name=name)
 
         assert len(rows) == TAKEN, name  # all of one split, whatever their hash
         assert {row["split"] for row in rows} == {"train" if params.max_train_rows else "test"}, name
@@ -236,7 +237,7 @@ def test_the_letter_of_a_gpqa_question_is_that_of_its_right_option(profile: dict
 def test_the_tests_of_a_code_set_are_ones_that_the_grader_runs(profile: dict[str, Any], name: str):
     main(name)
     row = next(row for row in read_rows(Path(f"data/sources/{name}.parquet"), SOURCE) if " 7 " in row["question"])
-    params = read_params(VerifyParams, "verify").model_copy(update={"isolation": "process"})
+    params = read_params(VerifyParams).model_copy(update={"isolation": "process"})
     wanted = 8 if name == "livecodebench" else 2
     with Judge(params, "code") as judge:
         questions = [Question(f"```python\nprint({value})\n```", None, row["tests"]) for value in (wanted, wanted + 1)]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from stages.shared.programs.cases import same, same_lines
-from stages.shared.programs.grader import Outcome, ProgramGrader
-from stages.shared.programs.values import MAX_ITEMS, decode, encode
+from branchmerge.programs.cases import same, same_lines
+from branchmerge.programs.grader import Outcome, ProgramGrader
+from branchmerge.programs.values import MAX_ITEMS, decode, encode
 from tests.programs import EXAM, RIGHT, params
 
 pytestmark = pytest.mark.slow  # a hundred programs, each in processes of its own

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.shared.files import read_rows
-from stages.shared.problems import split_of
-from stages.shared.records import TRACE
+from branchmerge.core.files import read_rows
+from branchmerge.core.records import TRACE
+from branchmerge.sources.problems import split_of
 from tests.nano.build import change, create, run
 from tests.server import running
 

@@ -33,13 +33,16 @@ def test_every_branchmerge_command_of_readme_exists(project: Path):
     for words in used:
         group = words[:2] if words[0] == "profile" else words[:1]
         done = subprocess.run(
-            [sys.executable, "-m", "branchmerge.cli", *group, "--help"], cwd=project, capture_output=True, check=False
+            [sys.executable, "-m", "branchmerge.cli.main", *group, "--help"],
+            cwd=project,
+            capture_output=True,
+            check=False,
         )
         assert done.returncode == 0, words
 
 
 def test_the_table_of_readme_has_all_models_of_the_toy(project: Path):
-    from stages.shared.params import read_value
+    from branchmerge.core.params import read_value
 
     table = (project / "README.md").read_text().split("## Change one thing")[0]
 
@@ -59,19 +62,19 @@ def yaml_of_readme(project: Path, section: str) -> str:
 
 
 def test_the_source_of_readme_is_valid(project: Path, tmp_path: Path):
-    from stages.shared.params import read_params
-    from stages.source import SourceParams
+    from branchmerge.core.params import read_params
+    from branchmerge.sources.params import SourceParams
 
     (tmp_path / "params.yaml").write_text(yaml_of_readme(project, "source"))
 
-    assert read_params(SourceParams, "source.openr1", file=tmp_path / "params.yaml").columns
+    assert read_params(SourceParams, name="openr1", file=tmp_path / "params.yaml").columns
 
 
 def test_the_merge_of_readme_is_valid_in_the_toy(project: Path, tmp_path: Path):
     from ruamel.yaml import YAML
 
-    from stages.merge import MergeParams
-    from stages.shared.params import read_params, read_section
+    from branchmerge.core.params import read_params, read_section
+    from branchmerge.merging.params import MergeParams
 
     merge = {
         **read_section("merge", project / "profiles/toy.yaml"),
@@ -79,4 +82,4 @@ def test_the_merge_of_readme_is_valid_in_the_toy(project: Path, tmp_path: Path):
     }
     YAML().dump({"merge": merge}, tmp_path / "params.yaml")
 
-    assert read_params(MergeParams, "merge", file=tmp_path / "params.yaml").own_parameters["density"][0]["value"] == 0.8
+    assert read_params(MergeParams, file=tmp_path / "params.yaml").own_parameters["density"][0]["value"] == 0.8

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from stages.shared.graders.answers import final_answer
-from stages.shared.grading import Judge, Question, VerifyParams
-from stages.shared.params import read_params
+from branchmerge.core.params import read_params
+from branchmerge.grading.answers import final_answer
+from branchmerge.grading.judge import Judge, Question, VerifyParams
 from tests.conftest import ROOT
 
 DATA = ROOT.parent / "shared/data"
@@ -20,7 +20,7 @@ ANSWERS = DATA / "rg_eval_traces/traces.jsonl.gz"
 GSM8K = DATA / "gsm8k/test.jsonl"
 MATH = DATA / "aime_hist_train/math.json.gz"
 MMLU = DATA / "mmlu_stem/test.jsonl"
-PARAMS = read_params(VerifyParams, "verify", file=ROOT / "params.yaml").model_copy(update={"wall_s": 60.0})
+PARAMS = read_params(VerifyParams, file=ROOT / "params.yaml").model_copy(update={"wall_s": 60.0})
 
 # families without one right answer up to equality of numbers, mathematics, lists and words
 SEVERAL_RIGHT = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stages.shared.programs.grader import ProgramGrader
+from branchmerge.programs.grader import ProgramGrader
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"
 pytestmark = [

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from branchmerge.core.errors import InputError
 from branchmerge.plan import devices
 from branchmerge.plan.plan import make_plan
 from branchmerge.plan.reruns import Rerun, reruns
 from branchmerge.plan.show import tables
-from stages.shared.errors import InputError
 from tests.test_build_graph import replace
 from tests.test_cli import branchmerge, repository  # noqa: F401  (a fixture)
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from branchmerge.core.errors import InputError
+from branchmerge.core.params import PARAMS, read_value
 from branchmerge.search.halving import halve
 from branchmerge.search.proposals import Proposals
 from branchmerge.search.run import RESULT, write_choice
 from branchmerge.search.space import ProposalParams, SearchParams, candidates, read_search
 from branchmerge.search.trial import Trial
-from stages.shared.errors import InputError
-from stages.shared.params import PARAMS, read_value
 from tests.nano import build
 
 FILE = Path("search.yaml")

@@ -7,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.traces_like_openr1 import BENCHMARKS, RULES, write_domain
+from branchmerge.core.files import folder_hash, read_rows, write_json, write_rows
+from branchmerge.core.records import COUNT, PROMPT, SFT, TRACE, VERDICT
+from branchmerge.sources.domains import DOMAINS
 from stages.curate import main
-from stages.shared.files import folder_hash, read_rows, write_rows
-from stages.shared.records import COUNT, PROMPT, SFT, TRACE, VERDICT
 
 PROMPT_ROW = {"domain": "d", "licence": "l", "answer": "1", "tests": None, "meta": "{}"}
 TRACE_ROW = dict.fromkeys(TRACE.schema.names) | {"answer": "1", "prompt_tokens": 1, "completion_tokens": 1}
@@ -42,6 +43,7 @@ def test_each_kept_trace_is_written_with_its_own_question_and_facts(
     ):
         write_rows(Path(f"data/{name}/d.parquet"), record, rows)
     pq.write_table(pq.read_table("data/traces/d.parquet"), "data/traces/d.parquet", row_group_size=7)
+    write_json(DOMAINS, ["d"])
     main("d")
 
     assert [

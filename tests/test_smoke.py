@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from stages.shared.errors import StageError
-from stages.shared.merging.smoke import SmokeParams, check_smoke, is_loop
-from stages.shared.params import RunParams
+from branchmerge.core.errors import StageError
+from branchmerge.core.params import RunParams
+from branchmerge.merging.smoke import SmokeParams, check_smoke, is_loop
 
 LOOPS = ["ab" * 20, "so: " + "1+1=2; " * 6, "well " + "and so on and so forth, " * 7 + "and so", "0" * 40]
 NO_LOOPS = ["", "100000", "1+1=2; 2+2=4; 3+3=6; 4+4=8; 5+5=10", "a a a", "x" * 4 + "y"]
@@ -45,17 +45,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with data/math.parquet and a tiny model that has learnt its one answer by heart, and a student."""
     import torch
 
-    from stages.base import make_network, make_tokenizer
-    from stages.shared.chat import conversation, training_row
-    from stages.shared.files import write_rows
-    from stages.shared.problems import Problem
-    from stages.shared.records import SFT
+    from branchmerge.bases.scratch import make_network, make_tokenizer
+    from branchmerge.chat.conversation import exchange, training_row
+    from branchmerge.core.files import write_rows
+    from branchmerge.core.records import SFT
+    from branchmerge.sources.problems import Problem
     from tests.conftest import TINY
 
     folder = tmp_path_factory.mktemp("smoke")
     tokenizer = make_tokenizer([Problem("1+1?", "1+1=2", "2")], vocab_size=384)
     model = make_network(TINY, tokenizer, seed=0)
-    messages = conversation("1+1?", ANSWER)
+    messages = exchange("1+1?", ANSWER)
     rows = [{"trace_id": f"0000000{i}", "domain": "math", "messages": messages, "n_tokens": 30} for i in (1, 2)]
     write_rows(folder / "math.parquet", SFT, rows)
     for name in ("student", "merged"):

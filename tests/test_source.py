@@ -7,10 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from branchmerge.core.errors import InputError, StageError
+from branchmerge.core.files import read_rows
+from branchmerge.core.records import PROMPT, SOURCE
 from stages import prompts
-from stages.shared.errors import InputError, StageError
-from stages.shared.files import read_rows
-from stages.shared.records import PROMPT, SOURCE
 from stages.source import main
 
 ROWS = [{"problem": f"What is {n}+1?", "solution": n + 1, "level": n % 2} for n in range(200)]

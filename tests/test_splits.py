@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from branchmerge.core.errors import StageError
+from branchmerge.core.files import read_rows
+from branchmerge.core.records import PROMPT, SOURCE
+from branchmerge.sources.problems import split_of
+from branchmerge.sources.prompts import FOLDERS
 from stages import prompts, source
-from stages.shared.errors import StageError
-from stages.shared.files import read_rows
-from stages.shared.problems import split_of
-from stages.shared.records import PROMPT, SOURCE
 from tests.conftest import ROOT
 
 QUESTIONS = [f"What is {n}+1?" for n in range(200)]
@@ -77,7 +78,7 @@ def test_a_domain_has_a_file_of_each_split():
     splits = split_questions(FILE, train=30, dev=5, test=10)
     prompts.main("math")
 
-    for split, target in prompts.FOLDERS.items():
+    for split, target in FOLDERS.items():
         assert {row["question"] for row in read_rows(target / "math.parquet", PROMPT)} == splits[split]
 
 

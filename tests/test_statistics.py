@@ -3,7 +3,7 @@
 import pytest
 from scipy import stats
 
-from stages.shared.statistics import accuracy, paired_difference
+from branchmerge.evaluation.statistics import accuracy, paired_difference
 
 
 @pytest.mark.parametrize(("correct", "n"), [(0, 20), (7, 20), (20, 20), (150, 300)])

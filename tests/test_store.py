@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from branchmerge.store import ANSWER, export, holdings, prune, take_in
-from stages.shared.asking import Allowance, LimitsParams
-from stages.shared.engines.engine import Completion
-from stages.shared.errors import InputError, StageError
-from stages.shared.files import read_rows
-from stages.shared.store import Store, Wanted
-from stages.shared.store_file import connect
+from branchmerge.core.errors import InputError, StageError
+from branchmerge.core.files import read_rows
+from branchmerge.engines.engine import Completion
+from branchmerge.rowstore.asking import Allowance, LimitsParams
+from branchmerge.rowstore.database import connect
+from branchmerge.rowstore.store import Store, Wanted
+from branchmerge.rowstore.upkeep import ANSWER, export, holdings, prune, take_in
 from tests.conftest import ROOT
 from tests.test_cli import branchmerge
 
@@ -54,7 +54,7 @@ def test_claimed_rows_are_not_given_out_again():
 
 DIES = """
 import os
-from stages.shared.store import Store
+from branchmerge.rowstore.store import Store
 from tests.test_store import UNLIMITED, wanted
 store = Store("t").__enter__()
 store.want(wanted(10))
@@ -76,7 +76,7 @@ def test_claims_of_a_process_that_died_are_void():
 
 LEAVES_A_CHILD = """
 import os, time
-from stages.shared.store import Store
+from branchmerge.rowstore.store import Store
 from tests.test_store import UNLIMITED, wanted
 store = Store("t").__enter__()
 store.want(wanted(10))

@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stages.shared.launch import LaunchParams
-from stages.shared.training import checkpoints
-from stages.shared.training.hyperparameters import TrainingParams
+from branchmerge.training import checkpoints
+from branchmerge.training.hyperparameters import TrainingParams
+from branchmerge.training.launch import LaunchParams
 from tests.conftest import ROOT
 from tests.learner import ALONE, UNEVEN, learn_branch, make_student, other, sft_set
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from branchmerge.core.errors import InputError
+from branchmerge.core.files import read_rows
+from branchmerge.core.records import PROMPT, TRACE
+from branchmerge.sources.problems import split_of
 from stages import prompts, traces
-from stages.shared.errors import InputError
-from stages.shared.files import read_rows
-from stages.shared.problems import split_of
-from stages.shared.records import PROMPT, TRACE
 from stages.source import main
 from tests.conftest import ROOT
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.shared.errors import InputError, StageError
-from stages.shared.files import folder_hash
-from stages.shared.training.rows import Examples
+from branchmerge.core.errors import InputError, StageError
+from branchmerge.core.files import folder_hash
+from branchmerge.training.rows import Examples
 from tests.learner import (
     ALONE,
     ANSWER,
@@ -31,7 +31,7 @@ def tokenizer():
 
 
 def train(model, tokenizer, folder: Path, params=PARAMS, questions=QUESTIONS, held_out=None):
-    from stages.shared.training.run import train as run
+    from branchmerge.training.run import train as run
 
     examples = Examples(rows_of(tokenizer, questions), held_out or {})
     return run(model, tokenizer, examples, params, RUN, folder, "tiny")
@@ -226,8 +226,8 @@ def test_a_loss_that_is_no_number_is_an_error(tokenizer, tmp_path: Path):
 
 @pytest.mark.slow
 def test_a_branch_is_whole_and_its_cost_tells_what_was_left_out(tokenizer, tmp_path: Path, monkeypatch):
-    from stages.shared import contract
-    from stages.shared.training.run import fine_tune
+    from branchmerge.chat import contract
+    from branchmerge.training.run import fine_tune
 
     make_student(tmp_path)
     monkeypatch.chdir(tmp_path)

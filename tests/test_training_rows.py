@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from stages.shared.errors import InputError, StageError
-from stages.shared.training.batches import Batches, split_batch
-from stages.shared.training.rows import check_lengths, sft_examples
+from branchmerge.core.errors import InputError, StageError
+from branchmerge.training.batches import Batches, split_batch
+from branchmerge.training.rows import check_lengths, sft_examples
 from tests.learner import PARAMS, QUESTIONS, other, rows_of, sft_set, tiny_tokenizer
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.shared.files import folder_hash
+from branchmerge.core.files import folder_hash
 from tests.conftest import HASHED, NANO_HASHES
 from tests.nano import build
 

@@ -4,17 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from branchmerge.bases.params import BaseParams
+from branchmerge.core.params import RunParams, read_params, read_section
+from branchmerge.curation.params import CurateParams
+from branchmerge.evaluation.params import EvaluateParams
 from branchmerge.plan.shapes import Shape, shape_of
-from stages.base import BaseParams
-from stages.curate import CurateParams
-from stages.evaluate import EvaluateParams
-from stages.mixture import MixtureParams
-from stages.prompts import PromptsParams
-from stages.shared.launch import LaunchParams
-from stages.shared.params import RunParams, read_params, read_section
-from stages.shared.training.hyperparameters import TrainingParams
-from stages.source import SourceParams
-from stages.traces import TracesParams
+from branchmerge.rowstore.params import TracesParams
+from branchmerge.sources.params import SourceParams
+from branchmerge.sources.prompts import PromptsParams
+from branchmerge.training.hyperparameters import MixtureParams, SftParams, TrainingParams
+from branchmerge.training.launch import LaunchParams
 
 STUDENT = "student"
 
@@ -58,23 +57,23 @@ class Build:
 
 def read_build() -> Build:
     """The build of params.yaml."""
-    bases = {name: read_params(BaseParams, f"base.{name}") for name in read_section("base")}
+    bases = {name: read_params(BaseParams, model=name) for name in read_section("base")}
     domains = list(read_section("domains"))
-    mixtures = {name: read_params(MixtureParams, "sft", f"mixture.{name}") for name in read_section("mixture")}
-    branches = {name: read_params(TrainingParams, "sft", f"domains.{name}.sft") for name in domains}
+    mixtures = {name: read_params(MixtureParams, name=name) for name in read_section("mixture")}
+    branches = {name: read_params(SftParams, domain=name) for name in domains}
     return Build(
-        run=read_params(RunParams, "run"),
-        launch=read_params(LaunchParams, "launch"),
+        run=read_params(RunParams),
+        launch=read_params(LaunchParams),
         bases=bases,
         shapes={name: shape_of(base, name) for name, base in bases.items()},
-        sources={name: read_params(SourceParams, f"source.{name}") for name in read_section("source")},
-        prompts={name: read_params(PromptsParams, f"domains.{name}.prompts") for name in domains},
-        traces={name: read_params(TracesParams, "traces", f"domains.{name}.traces") for name in domains},
-        curate={name: read_params(CurateParams, "curate", f"domains.{name}.curate") for name in domains},
+        sources={name: read_params(SourceParams, name=name) for name in read_section("source")},
+        prompts={name: read_params(PromptsParams, domain=name) for name in domains},
+        traces={name: read_params(TracesParams, domain=name) for name in domains},
+        curate={name: read_params(CurateParams, domain=name) for name in domains},
         training=_by_stage("sft", branches) | _by_stage("mixture", mixtures),
         domains=_by_stage("sft", {name: (name,) for name in domains})
         | _by_stage("mixture", {name: mixture.domains for name, mixture in mixtures.items()}),
-        evaluate=read_params(EvaluateParams, "evaluate"),
+        evaluate=read_params(EvaluateParams),
         evaluated={name: Path(folder) for name, folder in read_section("models").items()},
         branches=len(domains),
     )

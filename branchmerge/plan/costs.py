@@ -10,9 +10,9 @@ from branchmerge.plan.build import Build
 from branchmerge.plan.devices import CPU, Device
 from branchmerge.plan.lengths import MEAN_ANSWER_SHARE, MEAN_SHARE, Lengths, lengths_of, questions_of
 from branchmerge.plan.shapes import Shape
-from stages.shared.training.batches import split_batch
-from stages.shared.training.hyperparameters import TrainingParams
-from stages.traces import SOURCES
+from branchmerge.rowstore.ready_made import SOURCES
+from branchmerge.training.batches import split_batch
+from branchmerge.training.hyperparameters import TrainingParams
 
 VLLM_BATCH = 64  # ASSUMED rows that vLLM has under way
 LONGEST = 2  # ASSUMED answer of a batch, in mean answers; 1.2 to 2.0 on the toy, whose batches hold questions as long

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from stages.shared.errors import InputError
-from stages.shared.params import Params, RunParams, read_params
+from branchmerge.core.errors import InputError
+from branchmerge.core.params import Params, RunParams, read_params
 
 TABLE = Path(__file__).parent / "gpus.yaml"
 CPU = "cpu"
@@ -28,6 +28,8 @@ print(2 * 1024**3 / min(seconds() for _ in range(12)) / 1e12)
 
 class DeviceRow(Params):
     """A row of the table, as its head explains it."""
+
+    sections = ("{device}",)
 
     memory_gib: PositiveFloat | None
     tflops: PositiveFloat | None
@@ -75,8 +77,8 @@ def device(name: str | None, is_float32: bool) -> Device:
             got=chosen,
             do=f"choose one, or add a row to {TABLE.name}",
         )
-    row = read_params(DeviceRow, chosen, file=TABLE)
-    threads = read_params(RunParams, "run").threads
+    row = read_params(DeviceRow, file=TABLE, device=chosen)
+    threads = read_params(RunParams).threads
     return Device(
         name=chosen,
         memory_bytes=row.memory_gib * 2**30 if row.memory_gib else _memory_bytes(),

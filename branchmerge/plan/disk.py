@@ -65,7 +65,7 @@ def _base_size(build: Build, name: str) -> int:
 
 
 def _out_dtype() -> str:
-    from stages.merge import MergeParams
-    from stages.shared.params import read_params
+    from branchmerge.core.params import read_params
+    from branchmerge.merging.params import MergeParams
 
-    return read_params(MergeParams, "merge").out_dtype
+    return read_params(MergeParams).out_dtype

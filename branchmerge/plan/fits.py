@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from itertools import combinations
 
+from branchmerge.core.errors import InputError
 from branchmerge.plan.devices import CPU, Device
 from branchmerge.plan.memory import memory
 from branchmerge.plan.shapes import Shape
-from stages.shared.errors import InputError
-from stages.shared.launch import LaunchParams
-from stages.shared.training.hyperparameters import LoraParams, TrainingParams
+from branchmerge.training.hyperparameters import LoraParams, TrainingParams
+from branchmerge.training.launch import LaunchParams
 
 Setting = tuple[TrainingParams, LaunchParams]
 _LORA = LoraParams(rank=16, alpha=32)

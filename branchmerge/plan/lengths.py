@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from branchmerge.plan.build import Build
-from stages.traces import SOURCES
+from branchmerge.rowstore.ready_made import SOURCES
 
 # open-r1 generated OpenR1-Math-220k up to 16k tokens and found three quarters of the problems solved within 8k (its
 # data card); with those at 4.5k and the rest at 11k, the mean is 6.1k of 16,384

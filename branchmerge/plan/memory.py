@@ -6,9 +6,9 @@ Letters: P parameters, T trained ones (P, or LoRA's), N processes; h hidden, i i
 from dataclasses import asdict, dataclass
 
 from branchmerge.plan.shapes import Shape
-from stages.shared.launch import LaunchParams
-from stages.shared.training.batches import split_batch
-from stages.shared.training.hyperparameters import TrainingParams
+from branchmerge.training.batches import split_batch
+from branchmerge.training.hyperparameters import TrainingParams
+from branchmerge.training.launch import LaunchParams
 
 _ADAM = 8  # bytes a parameter: two float32 moments
 _FLOAT32 = 4

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.shared.errors import InputError
-from stages.shared.params import PARAMS
+from branchmerge.core.errors import InputError
+from branchmerge.core.params import PARAMS
 
 _SHOWN = 8  # digits of a hash
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.base import HEAD_WIDTH, BaseParams
-from stages.shared.errors import InputError
+from branchmerge.bases.params import HEAD_WIDTH, BaseParams
+from branchmerge.core.errors import InputError
 
 CONFIGS = Path("profiles/configs")
 KNOWN = ("qwen2", "qwen3", "llama", "mistral")  # dense decoders that differ in biases and norms only

@@ -7,9 +7,9 @@ it with the best on the same questions.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from branchmerge.evaluation.statistics import Estimate, paired_difference
 from branchmerge.search.space import SearchParams
 from branchmerge.search.trial import Trial
-from stages.shared.statistics import Estimate, paired_difference
 
 Examine = Callable[[Trial, int], None]
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from branchmerge.core.params import PARAMS, read_section
 from branchmerge.search.space import Candidate, ProposalParams, candidate
 from branchmerge.search.trial import Trial
-from stages.shared.params import PARAMS, read_section
 
 _DIGITS = 3  # significant ones of a proposed number, which a person will read in params.yaml
 

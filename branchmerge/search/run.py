@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from branchmerge.core.files import whole_file, write_json
+from branchmerge.core.params import PARAMS, RunParams, read_params
+from branchmerge.evaluation.params import EvaluateParams
+from branchmerge.grading.judge import VerifyParams
 from branchmerge.search.halving import Outcome, gain_over, halve
 from branchmerge.search.proposals import Proposals
 from branchmerge.search.space import Changes, candidates, change, read_search
-from branchmerge.search.trial import Examiner, Trial, dev_questions
-from stages.evaluate import EvaluateParams
-from stages.shared.files import whole_file, write_json
-from stages.shared.grading import VerifyParams
-from stages.shared.params import PARAMS, RunParams, read_params
+from branchmerge.search.trial import Evaluator, Trial, dev_questions
 
 RESULT = Path("reports/search.json")
 
@@ -55,28 +55,28 @@ def search(file: Path) -> Searched:
     from rich.progress import Progress
 
     params = read_search(file)
-    run_params = read_params(RunParams, "run")
+    run_params = read_params(RunParams)
     trials = [Trial(candidate) for candidate in candidates(params, file)]
     proposals = [
         Proposals(wanted, run_params.seed, f"{file}: search.proposals[{number}]")
         for number, wanted in enumerate(params.proposals)
     ]
-    evaluate = read_params(EvaluateParams, "evaluate")
+    evaluate = read_params(EvaluateParams)
     questions = {domain: dev_questions(domain, params.questions[-1]) for domain in evaluate.benchmarks}
-    examiner = Examiner(run_params, evaluate, read_params(VerifyParams, "verify"), questions)
+    evaluator = Evaluator(run_params, evaluate, read_params(VerifyParams), questions)
     n_merges = len(trials) + sum(wanted.count for wanted in params.proposals)
-    with examiner, Progress(console=Console(stderr=True)) as progress:
+    with evaluator, Progress(console=Console(stderr=True)) as progress:
         bar = progress.add_task(f"{n_merges} merges", total=None)
 
         def examine(trial: Trial, n_questions: int) -> None:
             progress.update(bar, description=f"{n_questions} questions: {trial.candidate.name}")
-            examiner.examine(trial, n_questions)
+            evaluator.examine(trial, n_questions)
             progress.advance(bar)
 
         for proposed in proposals:
             trials += proposed.trials(lambda trial: examine(trial, params.questions[0]))
         outcome = halve(trials, params, examine)
-    searched = Searched(outcome, params.confidence, examiner.asked_tokens)
+    searched = Searched(outcome, params.confidence, evaluator.asked_tokens)
     write_json(RESULT, {"candidates": searched.rows(), "asked_tokens": searched.asked_tokens})
     return searched
 

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
-from stages.merge import MergeParams
-from stages.shared.errors import InputError
-from stages.shared.params import PARAMS, Params, read_params, read_section
+from branchmerge.core.errors import InputError
+from branchmerge.core.params import PARAMS, Params, read_params, read_section
+from branchmerge.merging.params import MergeParams
 
 Changes = dict[str, Any]
 
@@ -48,6 +48,8 @@ class SearchParams(Params):
         grids: In each, values by their dotted path in the section merge; every combination is a candidate.
         proposals: Each by a study of its own.
     """
+
+    sections = ("search",)
 
     questions: tuple[PositiveInt, ...] = Field(min_length=1)
     keep_ratio: float = Field(gt=0, lt=1)
@@ -89,7 +91,7 @@ def read_search(file: Path) -> SearchParams:
     """
     if not file.is_file():
         raise InputError(where=str(file), expected="a search", got="no such file", do="name one, such as search.yaml")
-    return read_params(SearchParams, "search", file=file)
+    return read_params(SearchParams, file=file)
 
 
 def candidates(search: SearchParams, file: Path) -> list[Candidate]:
@@ -99,7 +101,7 @@ def candidates(search: SearchParams, file: Path) -> list[Candidate]:
         InputError: A path that the section merge does not have, or a merge that cannot be.
     """
     standing = read_section("merge", PARAMS)
-    found = [Candidate({}, read_params(MergeParams, "merge"))]
+    found = [Candidate({}, read_params(MergeParams))]
     for number, grid in enumerate(search.grids):
         for values in product(*grid.values()):
             changes = dict(zip(grid, values, strict=True))

@@ -8,24 +8,24 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Self
 
+from branchmerge.chat.conversation import response
+from branchmerge.core.errors import InputError
+from branchmerge.core.files import Row, content_id, folder_hash, read_rows
+from branchmerge.core.params import RunParams
+from branchmerge.core.records import PROMPT
+from branchmerge.engines.engine import Engine, Sampling
+from branchmerge.engines.transformers import TransformersEngine, TransformersParams
+from branchmerge.evaluation.params import EvaluateParams
+from branchmerge.grading.judge import Judge, Question, VerifyParams
+from branchmerge.merging.merge import merge
+from branchmerge.rowstore.asking import Allowance, LimitsParams, answer_all
+from branchmerge.rowstore.store import Store, Wanted
 from branchmerge.search.space import Candidate
-from stages.evaluate import EvaluateParams
-from stages.merge import merge
-from stages.prompts import FOLDERS
-from stages.shared.asking import Allowance, LimitsParams, answer_all
-from stages.shared.chat import response
-from stages.shared.engines.engine import Engine, Sampling
-from stages.shared.engines.transformers import TransformersEngine, TransformersParams
-from stages.shared.errors import InputError
-from stages.shared.files import Row, content_id, folder_hash, read_rows
-from stages.shared.grading import Judge, Question, VerifyParams
-from stages.shared.params import RunParams
-from stages.shared.records import PROMPT
-from stages.shared.store import Store, Wanted
+from branchmerge.sources.prompts import FOLDERS
 
 
 @dataclass(kw_only=True)
-class Exam:
+class Score:
     """What a model was asked so far, and what it got right.
 
     Args:
@@ -53,13 +53,13 @@ class Exam:
 
 
 @dataclass
-class Trial(Exam):
-    """The exam of a candidate."""
+class Trial(Score):
+    """The score of a candidate."""
 
     candidate: Candidate
 
 
-class Examiner:
+class Evaluator:
     """Asks models questions and grades them; merges candidates for it. Use as a context manager.
 
     Args:
@@ -94,18 +94,18 @@ class Examiner:
             merge(trial.candidate.params, self._run, folder, self._known)
             self.ask(folder, trial, n_questions)
 
-    def ask(self, folder: Path, exam: Exam, n_questions: int) -> None:
-        """Bring the exam of the model in a folder to so many questions of each domain."""
+    def ask(self, folder: Path, score: Score, n_questions: int) -> None:
+        """Bring the score of the model in a folder to so many questions of each domain."""
         engine = cache(partial(self._engine, folder))
         for domain in self._questions:
-            new = self._new(exam, domain, n_questions)
+            new = self._new(score, domain, n_questions)
             answers = self._answers(folder, domain, new, engine)
-            exam.completion_tokens += sum(row["completion_tokens"] for row in answers.values())
-            exam.is_correct.setdefault(domain, {}).update(self._graded(domain, new, answers))
+            score.completion_tokens += sum(row["completion_tokens"] for row in answers.values())
+            score.is_correct.setdefault(domain, {}).update(self._graded(domain, new, answers))
 
-    def _new(self, exam: Exam, domain: str, n_questions: int) -> list[Row]:
-        """Of the first questions of a domain those that are not in an exam yet."""
-        seen = exam.is_correct.get(domain, {})
+    def _new(self, score: Score, domain: str, n_questions: int) -> list[Row]:
+        """Of the first questions of a domain those that are not in a score yet."""
+        seen = score.is_correct.get(domain, {})
         return [question for question in self._questions[domain][:n_questions] if question["prompt_id"] not in seen]
 
     def _answers(

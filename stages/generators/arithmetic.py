@@ -5,7 +5,7 @@ Repeated addition gives the lengths their long tail: up to six times the median,
 
 import random
 
-from stages.shared.problems import Problem
+from branchmerge.sources.problems import Problem
 
 _STORIES = (
     "Mia has {a} pens. She buys {b} boxes of {c} and loses {d}. How many has she?",

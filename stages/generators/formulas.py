@@ -2,7 +2,7 @@
 
 import random
 
-from stages.shared.problems import Problem
+from branchmerge.sources.problems import Problem
 
 # g/mol, rounded as school tables do
 _ATOMS = {

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from stages.shared.problems import Problem
+from branchmerge.sources.problems import Problem
 
 # words, kind of step, next line of the program; {k} is a small number
 _STEPS = (

@@ -2,7 +2,7 @@
 
 import random
 
-from stages.shared.problems import Problem
+from branchmerge.sources.problems import Problem
 
 
 def problem(rng: random.Random) -> Problem:

@@ -25,9 +25,10 @@ def create(folder: Path) -> Path:
         folder / "stages/generators",
         ignore=shutil.ignore_patterns("__pycache__", "__init__.py", "build.py"),
     )
-    shutil.copytree(ROOT / "profiles", folder / "profiles")
+    for name in ("branchmerge", "profiles"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "config.local"))
-    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
+    for name in ("dvc.yaml", ".gitignore", ".dvcignore", "constraints.txt"):
         shutil.copyfile(ROOT / name, folder / name)
     shutil.copyfile(ROOT / "profiles/toy.yaml", folder / "params.yaml")
     change(folder, _shrink)

@@ -1,0 +1,272 @@
+"""The command `branchmerge`: profiles, the plan, the result, and what this machine has."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from branchmerge.core.command import run_app
+from branchmerge.core.errors import InputError
+from branchmerge.core.params import PARAMS
+from branchmerge.core.project import typed
+
+METRICS = Path("reports/metrics.json")
+SEARCH = Path("search.yaml")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+profile = typer.Typer(no_args_is_help=True, help="Whole params.yaml files, copied by name.")
+app.add_typer(profile, name="profile")
+store = typer.Typer(no_args_is_help=True, help="The row store: every teacher answer, kept once for all projects.")
+app.add_typer(store, name="store")
+
+
+@profile.command("list")
+def list_profiles() -> None:
+    """List the profiles; * marks the one in use."""
+    from branchmerge.settings.profiles import in_use, names
+
+    current = in_use()
+    for name in names():
+        print(f"{'*' if name == current else ' '} {name}")
+    if current is None:
+        print("params.yaml was edited: it equals no profile")
+
+
+@profile.command("use")
+def use_profile(
+    name: str, force: Annotated[bool, typer.Option(help="Lose unsaved changes of params.yaml.")] = False
+) -> None:
+    """Copy a profile over params.yaml, and clear outputs of stages it does not have (DVC keeps them in its cache)."""
+    from branchmerge.settings.profiles import use
+
+    for removed in use(name, force):
+        print(f"removed {removed} (in the cache)")
+    print(f"params.yaml is now profile {name}")
+
+
+@profile.command("show")
+def show_profile(name: str) -> None:
+    """Print a profile."""
+    from branchmerge.settings.profiles import path_of
+
+    print(path_of(name).read_text(), end="")
+
+
+@profile.command("check")
+def check_profile(file: Annotated[Path, typer.Argument(help="A profile, or params.yaml.")] = PARAMS) -> None:
+    """Check every section of a params file."""
+    from branchmerge.settings.check import check
+
+    check(typed(file) if file != PARAMS else PARAMS)
+    print(f"{file} is complete and valid")
+
+
+@app.command()
+def table() -> None:
+    """Print the result: accuracy of every model in every domain, with its interval."""
+    import rich
+    from rich.table import Table
+
+    if not METRICS.is_file():
+        raise InputError(where=str(METRICS), expected="the result of a build", got="no such file", do="run dvc repro")
+    accuracy = json.loads(METRICS.read_text())["accuracy"]
+    domains = list(next(iter(accuracy.values())))
+    result = Table("model", *(f"{domain} %" for domain in domains), "mean %")
+    for model, row in accuracy.items():
+        cells = [f"{100 * row[d]['mean']:.1f} [{100 * row[d]['low']:.1f}, {100 * row[d]['high']:.1f}]" for d in domains]
+        result.add_row(model, *cells, f"{100 * sum(row[d]['mean'] for d in domains) / len(domains):.1f}")
+    rich.print(result)
+
+
+@app.command()
+def plan(
+    gpu: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A device of branchmerge/plan/gpus.yaml. Default: this machine's GPU; without one, cpu for float32"
+            " and H100 for bfloat16.",
+        ),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Cost of stages that would not run, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON: bytes, seconds, operations.")] = False,
+) -> None:
+    """Tell what would run and why, what it computes and costs, and whether it fits; exit code 2 where it does not."""
+    import rich
+
+    from branchmerge.plan.plan import make_plan
+    from branchmerge.plan.show import tables
+
+    made = make_plan(gpu)
+    if as_json:
+        print(json.dumps(made.as_json(), indent=2))
+        return
+    for part in tables(made, everything):
+        rich.print(part)
+
+
+@app.command()
+def search(
+    file: Annotated[Path, typer.Argument(help="What to try, and on how many questions.")] = SEARCH,
+    write: Annotated[
+        bool, typer.Option(help="Write the best into params.yaml, if it is better beyond chance.")
+    ] = False,
+) -> None:
+    """Find a better merge on dev questions: many candidates on few, the best of them on more."""
+    import rich
+    from rich.table import Table
+
+    from branchmerge.search.run import RESULT, write_choice
+    from branchmerge.search.run import search as run
+
+    searched = run(file if file == SEARCH else typed(file))
+    rows, outcome = searched.rows(), searched.outcome
+    result = Table("merge", "questions", *(f"{domain} %" for domain in rows[0]["accuracy"]), "mean %", "to params.yaml")
+    for row in rows:
+        cells = [f"{100 * mean:.1f}" for mean in (*row["accuracy"].values(), row["mean"])]
+        mean, low, high = (100 * row["gain"][bound] for bound in ("mean", "low", "high"))
+        result.add_row(
+            row["candidate"],
+            str(row["questions"]),
+            *cells,
+            f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]".replace("[", r"\["),
+        )
+    rich.print(result)
+    print(
+        f"{searched.asked_tokens:,} tokens generated; to ask all {len(rows)} merges everything takes about"
+        f" {outcome.naive_tokens:,.0f}. Every row: {RESULT}"
+    )
+    if not outcome.is_better:
+        print("params.yaml stays: nothing is better beyond chance")
+    elif write:
+        write_choice(outcome.best.candidate.changes)
+        print(f"params.yaml is now {outcome.best.candidate.name}: dvc repro")
+    else:
+        print(f"better: {outcome.best.candidate.name}; --write puts it into params.yaml")
+
+
+@app.command()
+def funnel(
+    domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None,
+    diff: Annotated[str | None, typer.Option(metavar="REV", help="Beside this git revision, as old -> new.")] = None,
+    by_source: Annotated[bool, typer.Option("--by-source", help="A table for each source too.")] = False,
+) -> None:
+    """Print how many traces each rule of curate took, and how many were left."""
+    import rich
+    from rich.table import Table
+
+    from branchmerge.core.params import read_section
+    from branchmerge.curation.funnel import lines, read, read_of
+
+    domains = [domain] if domain else list(read_section("domains"))
+    now, then = read(domains), read_of(diff, domains) if diff else {}
+    for name, rows in now.items():
+        sources = sorted({row["source"] for row in rows if row["source"]}) if by_source else []
+        for source in (None, *sources):
+            printed = Table(name if source is None else f"{name}: {source}", "rejected", "only by it", "left")
+            for line in lines(rows, then.get(name), source):
+                printed.add_row(*line)
+            rich.print(printed)
+
+
+@app.command()
+def query(
+    statement: Annotated[str, typer.Argument(help="SQL over prompts, traces, verdicts, sft, rejected, scores...")],
+    csv: Annotated[bool, typer.Option("--csv", help="All rows as CSV, instead of a table.")] = False,
+) -> None:
+    """Ask the build's rows by SQL (DuckDB)."""
+    import pyarrow.csv
+
+    from branchmerge.cli.query import run as ask
+
+    relation = ask(statement)
+    if relation is not None and csv:
+        pyarrow.csv.write_csv(relation.to_arrow_table(), sys.stdout.buffer)
+    elif relation is not None:
+        relation.show(max_width=200)
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what this machine has; exit code 1 where the build cannot run."""
+    import rich
+    from rich.table import Table
+
+    from branchmerge.cli.doctor import findings
+
+    found = findings()
+    marks = {True: "[green]ok[/]", False: "[red]no[/]", None: ""}
+    result = Table("what", "found", "")
+    for finding in found:
+        result.add_row(finding.name, finding.value.replace("[", r"\["), marks[finding.is_fine])
+    rich.print(result)
+    if any(finding.is_fine is False for finding in found):
+        sys.exit(1)
+
+
+@app.command()
+def clean() -> None:
+    """Clear outputs of stages the build no longer has (DVC keeps them in its cache)."""
+    from branchmerge.settings.outputs import remove_stale
+
+    for removed in remove_stale():
+        print(f"removed {removed} (in the cache)")
+
+
+@store.command("stats")
+def store_stats() -> None:
+    """Count rows and tokens by teacher."""
+    import time
+
+    import rich
+    from rich.table import Table
+
+    from branchmerge.rowstore.upkeep import holdings, path
+
+    result = Table("teacher", "rows", "failed", "prompt tokens", "answer tokens", "last answer")
+    for held in holdings():
+        counts = (f"{count:,.0f}" for count in held[1:5])
+        result.add_row(held.teacher, *counts, time.strftime("%Y-%m-%d %H:%M", time.localtime(held.newest_s)))
+    rich.print(result)
+    print(f"{path()}: {path().stat().st_size / 2**20:.1f} MiB")
+
+
+@store.command("export")
+def store_export(
+    file: Path, teacher: Annotated[str | None, typer.Option(help="Only this teacher's, as stats names it.")] = None
+) -> None:
+    """Write answers to a Parquet file."""
+    from branchmerge.rowstore.upkeep import export
+
+    print(f"{export(typed(file), teacher)} answers in {file}")
+
+
+@store.command("import")
+def store_import(file: Path) -> None:
+    """Take in answers that export wrote, on this machine or another."""
+    from branchmerge.rowstore.upkeep import take_in
+
+    print(f"{take_in(typed(file))} new answers")
+
+
+@store.command("prune")
+def store_prune(
+    teacher: Annotated[str | None, typer.Option(help="Only this teacher's, as stats names it.")] = None,
+    older_than_days: Annotated[float | None, typer.Option(help="Only answers stored before.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only rows that failed.")] = False,
+) -> None:
+    """Delete answers that meet every condition given."""
+    from branchmerge.rowstore.upkeep import prune
+
+    print(f"{prune(teacher, older_than_days, failed)} answers deleted")
+
+
+def main() -> None:
+    """Entry point, in the project's folder."""
+    run_app(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Which traces are learnt: SQL rules, choices, audits, near duplicates."""

@@ -1,0 +1,108 @@
+"""The one way to ask a model: requests go in, completions come out, whatever runs the model.
+
+An engine pulls requests as it has room for them and yields completions as they end, in any order; so
+memory stays bounded, and who feeds it can stop at any row.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self
+
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+
+from branchmerge.chat.conversation import THINK_CLOSE, THINK_OPEN
+from branchmerge.core.params import Params
+
+# stop and length are answers; the others say why there is none
+FinishReason = Literal["stop", "length", "empty", "refused", "malformed", "error"]
+FAILED = ("malformed", "error")
+
+
+class Sampling(Params):
+    """What decides an answer besides the question; the same under every engine.
+
+    Args:
+        temperature: 0 for greedy.
+        max_tokens: Longest answer; a longer one ends with finish_reason "length".
+        stop: Texts at which an answer ends, itself left out.
+        system: The system message, if any.
+        prefill: Text the answer is made to start with, such as "<think>"; part of the answer.
+    """
+
+    temperature: NonNegativeFloat
+    top_p: float = Field(gt=0, le=1)
+    max_tokens: PositiveInt
+    stop: tuple[str, ...] = ()
+    system: str | None = None
+    prefill: str = ""
+
+
+class SamplesParams(Sampling):
+    """How many answers a question gets, and how they are sampled."""
+
+    samples_per_prompt: PositiveInt
+
+    @model_validator(mode="after")
+    def _greedy_is_sampled_once(self) -> Self:
+        if self.temperature == 0 and self.samples_per_prompt > 1:
+            raise ValueError("a temperature above 0 for samples_per_prompt above 1, since greedy answers are all alike")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One sample to be drawn: its name in the row store, and the question."""
+
+    trace_id: str
+    question: str
+
+    @property
+    def seed(self) -> int:
+        """The seed of this sample (31 bits): a function of everything that names it, so no other sample moves it."""
+        return int(self.trace_id[:8], 16) & 0x7FFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What came of a request.
+
+    Args:
+        text: The whole answer, a prefill or an opening of the template included; None where there is none.
+        prompt_tokens, completion_tokens: As billed: the stop token counts.
+        error: What went wrong, for a failed one.
+    """
+
+    trace_id: str
+    text: str | None
+    finish_reason: FinishReason
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    error: str | None = None
+
+
+def answered(
+    ask: Request, opening: str, text: str, finish_reason: Literal["stop", "length"], counts: tuple[int, int]
+) -> Completion:
+    """The completion for what a model wrote.
+
+    Args:
+        opening: What of the prompt belongs to the answer.
+        text: What came after it; a lone surrogate, as of an emoji cut in two, becomes a question mark.
+        counts: Tokens of prompt and answer.
+    """
+    clean = text.encode("utf-8", "replace").decode()
+    whole = opening + clean.removeprefix(opening)
+    if THINK_CLOSE in whole and THINK_OPEN not in whole:  # a server's template opened it unseen
+        whole = f"{THINK_OPEN}\n{whole}"
+    is_empty = finish_reason == "stop" and not clean.strip()
+    return Completion(ask.trace_id, whole, "empty" if is_empty else finish_reason, *counts)
+
+
+class Engine(Protocol):
+    """Something that runs a model."""
+
+    def prompt_text(self, question: str) -> str:
+        """The text after which the model starts to answer."""
+
+    def complete(self, requests: Iterator[Request]) -> Generator[Completion]:
+        """One completion for each request, pulled and yielded as there is room, in any order."""

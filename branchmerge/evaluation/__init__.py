@@ -1,0 +1,1 @@
+"""Models on benchmarks, and what the scores say."""

@@ -1,0 +1,36 @@
+"""Which benchmarks are run, and how, as params.yaml says it."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveInt
+
+from branchmerge.core.params import Params
+
+
+class BenchmarkParams(Params):
+    """How one benchmark is run.
+
+    Args:
+        samples_per_question: k; more than one needs a temperature above 0.
+        temperature: 0 for greedy.
+        max_tokens: Longest answer; a longer one counts as truncated.
+    """
+
+    samples_per_question: PositiveInt
+    temperature: NonNegativeFloat
+    top_p: float = Field(gt=0, le=1)
+    max_tokens: PositiveInt
+
+
+class EvaluateParams(Params):
+    """The benchmarks, by the domain whose held-out questions they ask.
+
+    Args:
+        dtype: Of the weights; auto as they are saved. bfloat16 crawls on a CPU without its instructions.
+    """
+
+    sections = ("evaluate",)
+
+    batch_size: PositiveInt
+    dtype: Literal["auto", "float32", "bfloat16"]
+    benchmarks: dict[str, BenchmarkParams] = Field(min_length=1)

@@ -1,0 +1,34 @@
+"""Answers that are words: equal but for case, spaces, quotation marks around them and a final stop."""
+
+import re
+
+from branchmerge.grading.grade import Grade, graded
+from branchmerge.grading.notation import undelimited
+
+_LATEX_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mbox)\s*\{([^{}]*)\}")
+_QUOTES = "'\"`“”‘’"
+
+
+def spaced(text: str) -> str:
+    """A text with single spaces, without the stop at its end."""
+    return " ".join(text.split()).removesuffix(".").rstrip()
+
+
+def unquoted(text: str) -> str:
+    r"""A text without the marks around it: quotation, the bold of Markdown, or the \text of LaTeX."""
+    bare = undelimited(text)
+    if match := _LATEX_TEXT.fullmatch(bare):
+        bare = match[1].strip()
+    while len(bare) > 1 and bare[0] in _QUOTES and bare[-1] in _QUOTES:
+        bare = bare[1:-1].strip()
+    return bare
+
+
+def plain(text: str) -> str:
+    """What counts of a text: its words, whatever their case."""
+    return spaced(unquoted(spaced(text))).casefold()
+
+
+def grade(answer: str, gold: str) -> Grade:
+    """Equal as words, or wrong."""
+    return graded(plain(answer) == plain(gold), gold, "text")

@@ -1,0 +1,126 @@
+"""A domain's traces: which rows are wanted, of which teacher, and how they look when they are written."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from branchmerge.chat import contract, conversation
+from branchmerge.core.errors import InputError
+from branchmerge.core.files import Row, content_id, folder_hash, iterate_rows, write_sorted_rows
+from branchmerge.core.params import RunParams
+from branchmerge.core.records import TRACE
+from branchmerge.engines.engine import Engine, Sampling
+from branchmerge.engines.served import served_model
+from branchmerge.rowstore.asking import Allowance, answer_all
+from branchmerge.rowstore.last_output import last_output
+from branchmerge.rowstore.params import TracesParams
+from branchmerge.rowstore.store import Store, Wanted
+
+
+def sample(
+    prompts: Iterator[Row],
+    params: TracesParams,
+    run_params: RunParams,
+    domain: str,
+    target: Path,
+    retry_failed: bool,
+    cost: dict[str, float],
+) -> None:
+    """Have every sample answered, and write those of this domain."""
+    model = _model(params, domain)
+    # the contract says only what the folder's other files say; with it, answers paid for before it existed were lost
+    teacher = f"{params.teacher.name}@{folder_hash(params.teacher, without=contract.FILE)}"
+    sampling = Sampling(**params.model_dump(include=set(Sampling.model_fields)))
+    overhead_bytes = len((sampling.system or "").encode()) + len(sampling.prefill.encode())
+    with Store(teacher) as store:
+        store.want(_wanted(prompts, teacher, sampling, run_params.seed, params.samples_per_prompt))
+        if store.missing() and (known := last_output(target)):
+            _refill(store, known)
+        if retry_failed:
+            print(f"{store.forget_failed()} failed rows are asked again")
+        asked = answer_all(
+            store,
+            lambda: _engine(params, model, sampling, run_params.threads),
+            Allowance(params, sampling.max_tokens, overhead_bytes),
+            f"traces {domain}",
+        )
+        tally = store.tally()
+        write_sorted_rows(target, TRACE, (trace(row) for row in store.answered()))
+    cost |= {"rows": tally.rows, "asked": asked, "tokens": tally.completion_tokens}
+    if retry_failed:
+        print(f"to keep this in the build: dvc commit -f traces@{domain} && dvc repro")
+
+
+def _refill(store: Store, known: Path) -> None:
+    """Take into the store what the last run wrote; an older version's file is passed over."""
+    try:
+        store.refill(iterate_rows(known, TRACE))
+    except InputError as error:
+        print(f"the last traces are not used: {error}", file=sys.stderr)
+
+
+def _wanted(prompts: Iterator[Row], teacher: str, sampling: Sampling, seed: int, samples: int) -> Iterator[Wanted]:
+    """Every sample of every prompt, by the content of what is asked.
+
+    Settings at their defaults are left out of a row's name, so that a new setting renames no old row.
+    """
+    settings = dict(sorted(sampling.model_dump(exclude_defaults=True).items()))
+    for prompt in prompts:
+        for index in range(samples):
+            trace_id = content_id(prompt["question"], teacher, settings, seed, index)
+            yield Wanted(trace_id, prompt["prompt_id"], index, prompt["question"])
+
+
+def trace(row: Row) -> Row:
+    """A trace with the parts of its response."""
+    parts = conversation.response(row["response"] or "")
+    return row | {"reasoning": parts.reasoning, "answer": parts.answer}
+
+
+def _model(params: TracesParams, domain: str) -> str:
+    """The teacher's name as its engine knows it: the folder, or what a server calls it."""
+    served = served_model(params.teacher)
+    if served is None and not (params.teacher / "config.json").is_file():
+        raise InputError(
+            where=f"domains.{domain}.traces.teacher",
+            expected="a model folder, or data/sources for ready-made answers",
+            got=str(params.teacher),
+            do="name a model that the base stage makes, such as models/teacher",
+        )
+    if served is not None and params.engine != "openai":
+        raise InputError(
+            where=f"domains.{domain}.traces.engine",
+            expected=f"openai, since {params.teacher} is only served elsewhere",
+            got=params.engine,
+            do="set traces.engine to openai, or give the teacher's weights in base",
+        )
+    named = params.openai.model if params.openai else None
+    if named is not None and served is not None and named != served:
+        raise InputError(
+            where=f"domains.{domain}.traces.openai.model",
+            expected=f"{served}, the model of {params.teacher}",
+            got=named,
+            do="change base.*.served, so that answers of two models are kept apart, and leave openai.model out",
+        )
+    return named or served or str(params.teacher)
+
+
+def _engine(params: TracesParams, model: str, sampling: Sampling, threads: int) -> Engine:
+    if params.engine == "vllm":
+        from branchmerge.engines.vllm import VllmEngine
+
+        return VllmEngine(params.teacher, sampling, params.vllm)
+    if params.engine == "openai":
+        from branchmerge.engines.openai import OpenAIEngine
+
+        assert params.openai is not None
+        return OpenAIEngine(params.teacher, model, sampling, params.openai)
+    if params.engine == "ray":
+        from branchmerge.engines.ray import RayEngine
+
+        assert params.ray is not None
+        return RayEngine(params.teacher, sampling, params.ray, params.vllm)
+    from branchmerge.engines.transformers import TransformersEngine
+
+    assert params.transformers is not None
+    return TransformersEngine(params.teacher, sampling, params.transformers, threads)

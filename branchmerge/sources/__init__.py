@@ -1,0 +1,1 @@
+"""Where questions come from: generators, files, buckets, data sets of a hub."""

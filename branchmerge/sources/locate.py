@@ -1,0 +1,104 @@
+"""The files of a source, wherever they lie: here, in a bucket, or in a data set of a hub."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from branchmerge.core.errors import InputError
+from branchmerge.core.params import Params
+
+# texts stay as they stand: no date is recognised in JSON (no text has these formats), and a CSV has texts only
+_JSON = "read_json_auto({}, dateformat = '\x01', timestampformat = '\x01')"
+READERS = {
+    ".parquet": "read_parquet({})",
+    ".jsonl": _JSON,
+    ".json": _JSON,
+    ".csv": "read_csv_auto({}, all_varchar = true)",
+}
+
+
+class HubPin(Params):
+    """A data set on the Hugging Face hub, exactly: what a source's .yaml holds."""
+
+    dataset: str
+    revision: str = Field(pattern="^[0-9a-f]{40}$")
+    files: str
+
+
+def local_files(path: str, folder: Path) -> tuple[str, list[Path]]:
+    """DuckDB's reader and the local files of a path; what lies elsewhere is fetched into the folder.
+
+    Raises:
+        InputError: Nothing there, files of two kinds or of an unknown one, or a pin or bucket that cannot be used.
+    """
+    if path.endswith(".yaml"):
+        found = _from_hub(Path(path))
+    elif "://" in path:
+        found = [_from_bucket(path, folder)]
+    else:
+        found = sorted(Path(path).rglob("*")) if Path(path).is_dir() else [Path(path)]
+    readers = {READERS.get(Path(file.name.removesuffix(".gz")).suffix) for file in found if file.is_file()}
+    if len(readers) == 1 and (reader := readers.pop()):
+        return reader, [file for file in found if file.is_file()]
+    raise InputError(
+        where=path,
+        expected=f"files that all end in one of {', '.join(READERS)} (.gz allowed)",
+        got="no such file" if not readers else ", ".join(file.name for file in found[:3]) or "none",
+        do="correct the path in params.yaml",
+    )
+
+
+def _from_hub(pin_file: Path) -> list[Path]:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    pin = _pin(pin_file)
+    try:
+        folder = snapshot_download(
+            pin.dataset,
+            repo_type="dataset",
+            revision=pin.revision,
+            allow_patterns=[pin.files],
+            library_name="branchmerge",
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, ValueError) as error:
+        raise InputError(
+            where=str(pin_file),
+            expected=f"data set {pin.dataset} at {pin.revision}, on the hub or in its local cache",
+            got=str(error).splitlines()[0],
+            do="correct the pin, log in (hf auth login), or unset HF_HUB_OFFLINE",
+        ) from None
+    return sorted(Path(folder).glob(pin.files))
+
+
+def _pin(file: Path) -> HubPin:
+    from pydantic import ValidationError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return HubPin.model_validate(YAML(typ="safe").load(file))
+    except (OSError, ValidationError, YAMLError) as error:
+        raise InputError(
+            where=str(file),
+            expected="dataset, revision (40 hexadecimal digits of a commit) and files (a pattern)",
+            got=" ".join(str(error).split()),
+            do="correct the file",
+        ) from None
+
+
+def _from_bucket(path: str, folder: Path) -> Path:
+    import fsspec
+
+    target = folder / Path(path).name
+    try:
+        filesystem, remote = fsspec.core.url_to_fs(path)
+        filesystem.get_file(remote, str(target))
+    except Exception as error:  # each kind of bucket has its own errors
+        raise InputError(
+            where=path,
+            expected="a file in a bucket, and the right to read it",
+            got=f"{type(error).__name__}: {error}",
+            do="install the extra s3, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or correct the address",
+        ) from None
+    return target

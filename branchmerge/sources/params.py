@@ -1,0 +1,81 @@
+"""Where questions come from, as params.yaml says it."""
+
+from typing import Self
+
+from pydantic import NonNegativeInt, model_validator
+
+from branchmerge.core.params import Params
+from branchmerge.sources.problems import Split
+
+
+class SourceColumns(Params):
+    """SQL expressions (DuckDB) over a file's columns; unnest(...) makes a row of each item of a list.
+
+    Texts stay as they stand. A CSV has texts only: cast what is compared as a number. JSON numbers have DuckDB's types.
+
+    Args:
+        answer, tests: What answers are graded against; null where there is no such thing.
+        response: A ready-made answer, whole; or null, and reasoning and solution are its parts.
+        teacher: Who gave it; a text in quotes where the file has no column for it.
+        finish_reason: "stop" where the file has no column for it.
+    """
+
+    question: str
+    answer: str | None = None
+    tests: str | None = None
+    response: str | None = None
+    reasoning: str | None = None
+    solution: str | None = None
+    teacher: str | None = None
+    finish_reason: str | None = None
+
+    @model_validator(mode="after")
+    def _responses_are_whole(self) -> Self:
+        parts = [self.reasoning, self.solution]
+        if any(parts) and (None in parts or self.response is not None):
+            raise ValueError("response, or both reasoning and solution, or none of them")
+        if (self.response is not None or any(parts)) == (self.teacher is None):
+            raise ValueError("a teacher where there are answers, and none where there are not")
+        return self
+
+
+class SourceParams(Params):
+    """Where questions come from, and how many are taken.
+
+    Args:
+        path: A generator (.py), a file or folder of Parquet, JSON Lines or CSV (.gz allowed), an s3:// address of such
+            a file, or a .yaml that pins a hub data set: dataset, revision (a commit) and files (a pattern).
+        licence: Of the questions and answers.
+        columns: For files only.
+        where: An SQL condition over the file's columns; null for all rows.
+        max_train_rows, max_test_rows: Questions to learn from and to hold out; a file may have fewer. Where one of them
+            is 0, all questions are for the other, whatever their hash: a training set, or a benchmark.
+        max_dev_rows: Questions kept apart from both, on which `branchmerge search` chooses.
+    """
+
+    sections = ("source.{name}",)
+
+    path: str
+    licence: str
+    columns: SourceColumns | None = None
+    where: str | None = None
+    max_train_rows: NonNegativeInt
+    max_test_rows: NonNegativeInt
+    max_dev_rows: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _columns_fit_path(self) -> Self:
+        if self.path.endswith(".py") == (self.columns is not None):
+            raise ValueError("columns for files, and none for a generator")
+        return self
+
+    @model_validator(mode="after")
+    def _some_rows(self) -> Self:
+        if not self.max_train_rows + self.max_test_rows:
+            raise ValueError("max_train_rows or max_test_rows above 0")
+        return self
+
+    @property
+    def wanted(self) -> dict[Split, int]:
+        """Questions of each split."""
+        return {"train": self.max_train_rows, "dev": self.max_dev_rows, "test": self.max_test_rows}

@@ -1,0 +1,104 @@
+"""The rows of a source: drawn from a generator, or read from its files by DuckDB."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from branchmerge.chat.conversation import whole_response
+from branchmerge.core.errors import InputError
+from branchmerge.core.files import Row, content_id
+from branchmerge.core.params import RunParams
+from branchmerge.core.records import SOURCE
+from branchmerge.core.sql import connect
+from branchmerge.sources.locate import local_files
+from branchmerge.sources.params import SourceParams
+from branchmerge.sources.problems import Split, problems, split_of
+
+_ROWS = 1000
+
+
+def draw(params: SourceParams, seed: int) -> Iterator[Row]:
+    """Problems of a generator."""
+    blank = dict.fromkeys(SOURCE.schema.names)
+    rows = [
+        blank | {"split": split, "question": problem.question, "answer": problem.answer, "tests": problem.tests}
+        for split, count in params.wanted.items()
+        for problem in problems(Path(params.path), split, seed, count)
+    ]
+    yield from sorted(rows, key=lambda row: str(row["question"]))
+
+
+def read(params: SourceParams, run_params: RunParams, folder: Path) -> Iterator[Row]:
+    """Rows of files, by question; DuckDB sorts and joins them, on disk where memory ends."""
+    import duckdb
+    import pyarrow as pa
+
+    assert params.columns is not None
+    reader, files = local_files(params.path, folder)
+    columns = {name: expression or "null" for name, expression in params.columns.model_dump().items()}
+    selected = ", ".join(f"cast({expression} as varchar) as {name}" for name, expression in columns.items())
+    connection = connect(run_params.threads)
+    try:
+        connection.execute(f"set temp_directory = '{folder}'")
+        connection.execute("set timezone = 'UTC'")
+        files_sql = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+        connection.execute(
+            f"create view rows as select {selected}"
+            f" from (from {reader.format(f'[{files_sql}]')} where {params.where or 'true'})"
+        )
+        questions = connection.execute("select distinct question from rows where question <> ''")
+        connection.register("picked", pa.Table.from_pylist(_picked(questions, params)))
+        found = connection.execute(
+            "select distinct picked.split, rows.* from rows join picked using (question)"
+            " order by question, teacher, response, reasoning, solution, answer, tests, finish_reason"
+        )
+        names = [column[0] for column in found.description]
+        while batch := found.fetchmany(_ROWS):
+            for row in batch:
+                yield _whole(dict(zip(names, row, strict=True)), params.path)
+    except duckdb.Error as error:
+        raise InputError(
+            where=params.path,
+            expected=f"columns for {', '.join(name for name, given in columns.items() if given != 'null')}"
+            + (f", and rows where {params.where}" if params.where else ""),
+            got=str(error).splitlines()[0],
+            do="correct columns and where in params.yaml, or the file",
+        ) from None
+
+
+def _picked(questions: Any, params: SourceParams) -> list[Row]:
+    """The questions to take, in the order of a hash of their text until there are enough."""
+    by_split: dict[Split, list[str]] = {split: [] for split in params.wanted}
+    while batch := questions.fetchmany(_ROWS):
+        for (question,) in batch:
+            by_split[_split(question, params.wanted)].append(question)
+    return [
+        {"question": question, "split": split}
+        for split, count in params.wanted.items()
+        for question in sorted(by_split[split], key=content_id)[:count]
+    ] or [{"question": None, "split": None}]
+
+
+def _split(question: str, wanted: dict[Split, int]) -> Split:
+    """Where a question goes: by the hash of its text, but all to the one of train and test that is wanted alone."""
+    by_hash = split_of(question)
+    if (wanted["train"] and wanted["test"]) or (by_hash == "dev" and wanted["dev"]):
+        return by_hash
+    return "train" if wanted["train"] else "test"
+
+
+def _whole(row: Row, path: str) -> Row:
+    """A row with its ready-made answer in one text."""
+    reasoning, solution = row.pop("reasoning"), row.pop("solution")
+    if row["response"] is None and reasoning is not None and solution is not None:
+        row["response"] = whole_response(reasoning, solution)
+    if row["response"] is not None and row["finish_reason"] is None:
+        row["finish_reason"] = "stop"
+    if row["response"] is not None and row["teacher"] is None:
+        raise InputError(
+            where=f"{path}: {row['question'][:80]!r}",
+            expected="a teacher for each answer",
+            got="null",
+            do="name it in columns.teacher, as coalesce(model, 'unknown'), or leave such rows out by where",
+        )
+    return row

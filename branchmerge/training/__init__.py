@@ -1,0 +1,1 @@
+"""The one training run, of one process or many."""
