@@ -17,18 +17,19 @@ from branchmerge.core.cost import measured
 from branchmerge.core.files import whole_folder
 from branchmerge.core.params import RunParams, read_params
 from branchmerge.engines.served import write_served
+from branchmerge.training.machine import read_setup
 
 
 def main(model: Model) -> None:
     """Make one base model, whole, as an ordinary transformers folder."""
-    run_params = read_params(RunParams)
+    seed = read_params(RunParams).seed
     params = read_params(BaseParams, model=model)
     with measured(f"base-{model}") as cost, whole_folder(Path("models") / model) as folder:
         if params.served:
             write_served(folder, params.served.model, params.served.revision)
             return
         if params.scratch:
-            network, tokenizer = from_scratch(params.scratch, run_params, cost)
+            network, tokenizer = from_scratch(params.scratch, seed, read_setup(), cost)
         elif params.hub:
             network, tokenizer = from_hub(params.hub)
         else:

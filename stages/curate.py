@@ -6,7 +6,7 @@ leave, the choices of branchmerge/curation take their share one after another. s
 
 Reads   data/prompts, data/traces, data/verdicts, data/counts of one domain; data/benchmarks, data/domains.json
 Writes  data/sft, data/rejected and data/hits of the domain; reports/funnel/<domain>.json
-Params  run, curate, domains.<domain>.curate
+Params  curate, domains.<domain>.curate
 Run     python -m stages.curate --domain math
 """
 
@@ -16,7 +16,8 @@ from typing import Any
 
 from branchmerge.core.command import Domain, run
 from branchmerge.core.files import check_columns
-from branchmerge.core.params import RunParams, read_params
+from branchmerge.core.machine import RunMachine, read_machine
+from branchmerge.core.params import read_params
 from branchmerge.core.records import COUNT, PROMPT, TRACE, VERDICT, Record
 from branchmerge.core.sql import connect
 from branchmerge.curation.output import write_curated
@@ -30,9 +31,8 @@ AUDITS = Path("stages/audits")
 
 def main(domain: Domain) -> None:
     """Split the traces of one domain into an SFT set and rejections."""
-    run_params = read_params(RunParams)
     params = read_params(CurateParams, domain=domain)
-    connection = connect(run_params.threads)
+    connection = connect(read_machine(RunMachine).threads)
     for name, record in (("prompts", PROMPT), ("traces", TRACE), ("verdicts", VERDICT), ("counts", COUNT)):
         _rows_of(connection, Path(f"data/{name}/{domain}.parquet"), record).create_view(name)
     _view_benchmarks(connection, domains())

@@ -13,15 +13,16 @@ from branchmerge.core.command import Model, ModelPath, run
 from branchmerge.core.cost import measured
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import folder_hash, read_rows, write_rows
+from branchmerge.core.machine import RunMachine, read_machine
 from branchmerge.core.params import RunParams, read_params
 from branchmerge.core.records import PROMPT, SCORE
 from branchmerge.evaluation.harness import questions_of, samples, scores
-from branchmerge.evaluation.params import EvaluateParams
+from branchmerge.evaluation.params import EvaluateMachine, EvaluateParams
 
 
 def main(model: Model, path: ModelPath) -> None:
     """Score one model."""
-    run_params = read_params(RunParams)
+    seed, threads = read_params(RunParams).seed, read_machine(RunMachine).threads
     params = read_params(EvaluateParams)
     if not (path / "config.json").is_file():
         raise InputError(
@@ -32,9 +33,9 @@ def main(model: Model, path: ModelPath) -> None:
     with measured(f"evaluate-{model}") as cost:
         contract.check_contract(path)
         model_hash = folder_hash(path)
-        answered = samples(path, params, run_params)
+        answered, made_with = samples(path, params, read_machine(EvaluateMachine), seed, threads)
         rows = [
-            {"model": model, "model_hash": model_hash, **score}
+            {"model": model, "model_hash": model_hash, "made_with": made_with, **score}
             for benchmark, of_benchmark in answered.items()
             for score in scores(path, benchmark, of_benchmark, params.benchmarks[benchmark])
         ]

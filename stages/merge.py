@@ -18,6 +18,7 @@ from branchmerge.core.command import run
 from branchmerge.core.cost import measured
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import whole_folder
+from branchmerge.core.machine import RunMachine, read_machine
 from branchmerge.core.params import RunParams, read_params
 from branchmerge.merging.compatibility import check_compatible
 from branchmerge.merging.merge import merge
@@ -34,7 +35,8 @@ DATASETS = Path("data/sft")
 def main() -> None:
     """Merge the branches of params.yaml."""
     logging.getLogger("mergekit").setLevel(logging.WARNING)
-    run_params, params = read_params(RunParams), read_params(MergeParams)
+    seed, threads = read_params(RunParams).seed, read_machine(RunMachine).threads
+    params = read_params(MergeParams)
     branches = {name: BRANCHES / name for name in params.order}
     _check_branches(branches)
     _check_contracts(branches)
@@ -42,7 +44,7 @@ def main() -> None:
     with measured("merge") as cost:
         cost["branches"] = len(branches)
         with whole_folder(MERGED) as folder:
-            merge(params, run_params, folder)
+            merge(params, seed, threads, folder)
         with whole_folder(REPORT) as folder:
             write_merge_report(
                 folder,
@@ -50,12 +52,12 @@ def main() -> None:
                 student=STUDENT,
                 branches=branches,
                 merged=MERGED,
-                threads=run_params.threads,
+                threads=threads,
             )
         if params.smoke:
             datasets = {name: DATASETS / f"{name}.parquet" for name in branches}
             parents = {"student": STUDENT, **branches}
-            check_smoke(MERGED, parents, datasets, params.smoke, run_params, REPORT / "smoke.json")
+            check_smoke(MERGED, parents, datasets, params.smoke, threads, REPORT / "smoke.json")
 
 
 def _check_branches(branches: dict[str, Path]) -> None:

@@ -2,7 +2,7 @@
 
 Reads   models/student, data/sft
 Writes  models/mixtures/<name>, reports/training/<name>, reports/cost/mixture-<name>.json
-Params  run, launch, sft, mixture.<name>
+Params  run, sft, mixture.<name>
 Run     python -m stages.mixture --name mixture
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from branchmerge.core.command import Name, run
 from branchmerge.core.params import RunParams, read_params
 from branchmerge.training.hyperparameters import MixtureParams
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import read_setup
 from branchmerge.training.run import fine_tune
 
 
@@ -22,8 +22,8 @@ def main(name: Name) -> None:
         name=f"mixture-{name}",
         datasets=[Path(f"data/sft/{domain}.parquet") for domain in params.domains],
         params=params,
-        run_params=read_params(RunParams),
-        launch_params=read_params(LaunchParams),
+        seed=read_params(RunParams).seed,
+        setup=read_setup(),
         output=Path("models/mixtures") / name,
         metrics=Path("reports/training") / name,
     )

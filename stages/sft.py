@@ -2,7 +2,7 @@
 
 Reads   models/student, data/sft/<domain>.parquet
 Writes  models/branches/<domain>, reports/training/<domain>, reports/cost/sft-<domain>.json
-Params  run, launch, sft, domains.<domain>.sft
+Params  run, sft, domains.<domain>.sft
 Run     python -m stages.sft --domain math
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from branchmerge.core.command import Domain, run
 from branchmerge.core.params import RunParams, read_params
 from branchmerge.training.hyperparameters import SftParams
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import read_setup
 from branchmerge.training.run import fine_tune
 
 
@@ -21,8 +21,8 @@ def main(domain: Domain) -> None:
         name=f"sft-{domain}",
         datasets=[Path(f"data/sft/{domain}.parquet")],
         params=read_params(SftParams, domain=domain),
-        run_params=read_params(RunParams),
-        launch_params=read_params(LaunchParams),
+        seed=read_params(RunParams).seed,
+        setup=read_setup(),
         output=Path("models/branches") / domain,
         metrics=Path("reports/training") / domain,
     )

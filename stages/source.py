@@ -17,6 +17,7 @@ from pathlib import Path
 from branchmerge.core.command import Name, run
 from branchmerge.core.errors import StageError
 from branchmerge.core.files import Row, content_id, write_sorted_rows
+from branchmerge.core.machine import RunMachine, read_machine
 from branchmerge.core.params import RunParams, read_params
 from branchmerge.core.records import SOURCE
 from branchmerge.sources.params import SourceParams
@@ -26,7 +27,7 @@ from branchmerge.sources.reading import draw, read
 
 def main(name: Name) -> None:
     """Write the rows of one source."""
-    run_params = read_params(RunParams)
+    seed, threads = read_params(RunParams).seed, read_machine(RunMachine).threads
     params = read_params(SourceParams, name=name)
     counts: dict[Split, set[str]] = {split: set() for split in params.wanted}
 
@@ -44,7 +45,7 @@ def main(name: Name) -> None:
             )
 
     with tempfile.TemporaryDirectory() as folder:
-        rows = draw(params, run_params.seed) if params.columns is None else read(params, run_params, Path(folder))
+        rows = draw(params, seed) if params.columns is None else read(params, threads, Path(folder))
         write_sorted_rows(Path(f"data/sources/{name}.parquet"), SOURCE, counted(rows))
 
 

@@ -17,8 +17,10 @@ import typer
 from branchmerge.core.command import Domain, run
 from branchmerge.core.cost import measured
 from branchmerge.core.files import iterate_rows, write_rows
+from branchmerge.core.machine import RunMachine, read_machine
 from branchmerge.core.params import RunParams, read_params, read_value
 from branchmerge.core.records import PROMPT, TRACE
+from branchmerge.engines.choice import TracesMachine
 from branchmerge.rowstore.params import TracesParams
 from branchmerge.rowstore.ready_made import SOURCES, ready_made
 from branchmerge.rowstore.traces import sample
@@ -38,7 +40,8 @@ def main(domain: Domain, retry_failed: RetryFailed = False) -> None:
             write_rows(target, TRACE, rows)
             cost["rows"] = len(rows)
         else:
-            sample(prompts, params, run_params, domain, target, retry_failed, cost)
+            machine, threads = read_machine(TracesMachine), read_machine(RunMachine).threads
+            sample(prompts, params, machine, run_params, threads, domain, target, retry_failed, cost)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ TINY = Architecture(
     vocab_size=384, hidden_size=64, intermediate_size=64, num_hidden_layers=1, max_position_embeddings=512
 )
 ROOT = Path(__file__).resolve().parent.parent
+# profile -> the machine that its head names
+MACHINES = {"tinyr1-32b": "32-gpus", "tinyr1-1.5b": "1-gpu"}
 NANO_HASHES = "hashes.json"
 HASHED = ("data", "models/student", "models/branches", "models/merged")
 
@@ -30,6 +32,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "store"
     monkeypatch.setenv("BRANCHMERGE_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No machine.yaml but the test's own, never the person's."""
+    monkeypatch.delenv("BRANCHMERGE_MACHINE", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +72,7 @@ def project() -> Path:
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
     """The build without outputs, to be broken."""
-    for name in ("branchmerge", "stages", "profiles", ".dvc/plots"):
+    for name in ("branchmerge", "stages", "profiles", "machines", ".dvc/plots"):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", "params.yaml", "constraints.txt"):
@@ -73,10 +82,12 @@ def project_copy(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def use_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Build]:
-    """Reads the build of a profile in a folder that has no data."""
+    """Reads the build of a profile, on its machine, in a folder that has no data."""
 
     def use(name: str) -> Build:
         (tmp_path / "params.yaml").symlink_to(ROOT / f"profiles/{name}.yaml")
+        if name in MACHINES:
+            (tmp_path / "machine.yaml").symlink_to(ROOT / f"machines/{MACHINES[name]}.yaml")
         (tmp_path / "profiles").symlink_to(ROOT / "profiles")
         monkeypatch.chdir(tmp_path)
         return read_build()

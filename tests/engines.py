@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import TINY
 
-VLLM = {"dtype": "float32", "enforce_eager": True, "max_model_len": 128, "max_num_seqs": 8}
+VLLM = {"enforce_eager": True, "max_model_len": 128, "max_num_seqs": 8}
 # vLLM on a CPU, in this process, on one core
 ON_CPU = {
     "OMP_NUM_THREADS": "1",

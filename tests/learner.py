@@ -6,16 +6,15 @@ from typing import Any
 from branchmerge.bases.scratch import make_network, make_tokenizer
 from branchmerge.chat.conversation import exchange, training_row
 from branchmerge.core.files import write_rows
-from branchmerge.core.params import RunParams
 from branchmerge.core.records import SFT
 from branchmerge.sources.problems import Problem
 from branchmerge.training.hyperparameters import TrainingParams
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import LaunchMachine, Setup, SftMachine
 from branchmerge.training.rows import Examples
 from tests.conftest import TINY
 
-RUN = RunParams(seed=0, threads=1)
-ALONE = LaunchParams(processes=1, nodes=1, strategy="none")
+SEED = 0
+ALONE = Setup(threads=1, sft=SftMachine(checkpoint_steps=None))
 PARAMS = TrainingParams(
     max_steps=4,
     batch_size=2,
@@ -39,6 +38,12 @@ def other(**changes: Any) -> TrainingParams:
     return TrainingParams.model_validate(PARAMS.model_dump() | changes)
 
 
+def setup(strategy: str = "none", processes: int = 1, nodes: int = 1, **sft: Any) -> Setup:
+    """How a machine trains: one thread, no checkpoints, and what is asked for."""
+    launch = LaunchMachine.model_validate({"strategy": strategy, "processes": processes, "nodes": nodes})
+    return Setup(threads=1, launch=launch, sft=SftMachine.model_validate({"checkpoint_steps": None} | sft))
+
+
 def tiny_tokenizer() -> Any:
     return make_tokenizer([Problem("What is 1+1?", "1+1=2", "2")], vocab_size=384)
 
@@ -52,14 +57,19 @@ def rows_of(tokenizer: Any, questions: list[str] = QUESTIONS) -> list[dict[str, 
 
 
 def trainer_of(
-    model: Any, tokenizer: Any, params: TrainingParams, folder: Path, questions: list[str] = QUESTIONS
+    model: Any,
+    tokenizer: Any,
+    params: TrainingParams,
+    folder: Path,
+    questions: list[str] = QUESTIONS,
+    machine: Setup = ALONE,
 ) -> Any:
     """The trainer that a run would have."""
     from branchmerge.training.trainer import make_arguments, make_trainer
 
     rows = Examples(rows_of(tokenizer, questions))
-    arguments = make_arguments(params, RUN, folder / "scratch", "tiny", evaluates=False)
-    return make_trainer(model, tokenizer, rows, params, RUN, folder, arguments)
+    arguments = make_arguments(params, SEED, machine, folder / "scratch", "tiny", evaluates=False)
+    return make_trainer(model, tokenizer, rows, params, machine, folder, arguments)
 
 
 def sft_set(folder: Path, questions: list[str], source: str = "arithmetic", answer: str = ANSWER) -> Path:
@@ -88,7 +98,7 @@ def make_student(folder: Path) -> None:
     contract.write_contract(student, tokenizer)
 
 
-def learn_branch(folder: Path, params: TrainingParams, launch: LaunchParams = ALONE, sft: str = "arithmetic") -> Path:
+def learn_branch(folder: Path, params: TrainingParams, machine: Setup = ALONE, sft: str = "arithmetic") -> Path:
     """Fine-tune the branch of a project's folder, which is the current one; its model."""
     from branchmerge.training.run import fine_tune
 
@@ -97,8 +107,8 @@ def learn_branch(folder: Path, params: TrainingParams, launch: LaunchParams = AL
         name="sft-math",
         datasets=[folder / f"{sft}.parquet"],
         params=params,
-        run_params=RUN,
-        launch_params=launch,
+        seed=SEED,
+        setup=machine,
         output=output,
         metrics=Path("reports/training/math"),
     )

@@ -5,7 +5,7 @@ import json
 from branchmerge.plan import devices
 from branchmerge.plan.shapes import Shape, from_config
 from branchmerge.training.hyperparameters import TrainingParams
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import LaunchMachine, Setup, SftMachine
 from tests.conftest import ROOT
 
 CONFIGS = ROOT / "profiles/configs"
@@ -27,7 +27,6 @@ def training(**changed: object) -> TrainingParams:
     params = {
         "epochs": 1,
         "batch_size": 96,
-        "max_batch_size_per_device": 1,
         "learning_rate": 1e-5,
         "lr_scheduler": "constant",
         "warmup_ratio": 0,
@@ -36,13 +35,14 @@ def training(**changed: object) -> TrainingParams:
         "max_grad_norm": 1,
         "max_length": 16384,
         "packing": True,
-        "gradient_checkpointing": True,
-        "liger": True,
         "dtype": "bfloat16",
         "logging_steps": 1,
     }
     return TrainingParams.model_validate(params | changed)
 
 
-def launch(strategy: str, processes: int, nodes: int = 1) -> LaunchParams:
-    return LaunchParams.model_validate({"strategy": strategy, "processes": processes, "nodes": nodes})
+def setup(strategy: str, processes: int, nodes: int = 1, **sft: object) -> Setup:
+    """As the paper trains, in so many processes."""
+    launch = LaunchMachine.model_validate({"strategy": strategy, "processes": processes, "nodes": nodes})
+    saving = {"max_batch_size_per_device": 1, "gradient_checkpointing": True, "liger": True}
+    return Setup(threads=1, launch=launch, sft=SftMachine.model_validate(saving | sft))

@@ -71,7 +71,7 @@ def write_params(folder: Path, path: str) -> None:
         "max_train_rows": 20,
         "max_test_rows": 5,
     }
-    (folder / "params.yaml").write_text(json.dumps({"run": {"seed": 0, "threads": 1}, "source": {"sums": source}}))
+    (folder / "params.yaml").write_text(json.dumps({"run": {"seed": 0}, "source": {"sums": source}}))
 
 
 def test_a_file_in_a_bucket_is_a_source(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

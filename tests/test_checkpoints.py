@@ -14,12 +14,11 @@ import pytest
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import folder_hash
 from branchmerge.training import checkpoints
-from branchmerge.training.job import describe, write_job
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.job import describe, refuse_other, write_job
 from branchmerge.training.run import STUDENT
-from tests.learner import ALONE, QUESTIONS, RUN, UNEVEN, learn_branch, make_student, other, sft_set
+from tests.learner import ALONE, QUESTIONS, SEED, UNEVEN, learn_branch, make_student, other, setup, sft_set
 
-PARAMS = other(max_steps=100, checkpoint_steps=4, held_out_rows=2, logging_steps=1)
+PARAMS = other(max_steps=100, held_out_rows=2, logging_steps=1)
 KILLS = 10
 JOB = "checkpoints/sft-math"
 PLOTS = "reports/training/math/plots/metrics"
@@ -28,7 +27,7 @@ CURVES = ("loss.tsv", "learning_rate.tsv", "grad_norm.tsv", "num_tokens.tsv", "e
 
 def learn_in(folder: Path) -> None:
     os.chdir(folder)
-    learn_branch(folder, PARAMS)
+    learn_branch(folder, PARAMS, setup(checkpoint_steps=4))
 
 
 @pytest.mark.slow
@@ -82,7 +81,7 @@ def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / STUDENT).mkdir(parents=True)
     (tmp_path / STUDENT / "config.json").write_text("{}")
-    job = describe("sft-math", [sft_set(tmp_path, QUESTIONS)], STUDENT, PARAMS, RUN, ALONE)
+    job = describe("sft-math", [sft_set(tmp_path, QUESTIONS)], STUDENT, PARAMS, SEED, ALONE)
     write_job(job)
     (tmp_path / "plots").mkdir()
     checkpoints.keep(job.folder / "checkpoint-4", 8, tmp_path / "plots")
@@ -109,9 +108,17 @@ def test_a_checkpoint_of_another_student_is_refused_by_name(stopped: Path):
 
 
 def test_a_checkpoint_of_another_world_size_is_refused_by_name(stopped: Path):
-    two = LaunchParams(processes=2, nodes=1, strategy="ddp")
-    with pytest.raises(InputError, match=r"launch.processes 2, launch.strategy ddp, got launch.processes 1"):
+    two = setup("ddp", processes=2)
+    with pytest.raises(InputError, match=r"launch\.processes 2, setup\.launch\.strategy ddp, got"):
         learn_branch(stopped, PARAMS, two)
+
+
+def test_a_checkpoint_goes_on_with_what_only_rounds_otherwise(stopped: Path):
+    job = describe("sft-math", [stopped / "arithmetic.parquet"], STUDENT, PARAMS, SEED, ALONE)
+    refuse_other(job.model_copy(update={"setup": setup(attention="eager", gradient_checkpointing=True)}))
+
+    with pytest.raises(InputError, match=r"setup.sft.max_batch_size_per_device 1, got .* None"):
+        refuse_other(job.model_copy(update={"setup": setup(max_batch_size_per_device=1)}))
 
 
 def test_a_refused_checkpoint_is_still_there(stopped: Path):

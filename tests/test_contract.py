@@ -220,7 +220,7 @@ def test_vllm_renders_the_ids_of_training(model: Path, monkeypatch: pytest.Monke
         monkeypatch.setenv(name, value)
     import vllm
 
-    llm = vllm.LLM(model=str(model), **VLLM | {"max_model_len": 512})
+    llm = vllm.LLM(model=str(model), dtype="float32", **VLLM | {"max_model_len": 512})
     params = vllm.SamplingParams(max_tokens=1, temperature=0)
     turns = [*exchange("What is 1+1?", "<think>\n1+1=2\n</think>\n2"), *exchange(QUESTION, ANSWER)]
     ours = tiny_tokenizer()

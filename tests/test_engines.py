@@ -11,11 +11,11 @@ from typing import Any, Literal
 import pytest
 
 from branchmerge.engines.engine import Completion, Engine, Request, Sampling
-from branchmerge.engines.openai import OpenAIEngine, OpenAIParams
+from branchmerge.engines.openai import OpenAIEngine, OpenAIMachine
 from tests.engines import ON_CPU, VLLM, running_vllm, tiny_model, without_llvmlite
 
 QUESTIONS = ["What is 3*4?", "What is 1+1?", "Say hello."]
-GREEDY = Sampling(temperature=0, top_p=1, max_tokens=8)
+GREEDY = Sampling(temperature=0, top_p=1, max_tokens=8, dtype="float32")
 needs_vllm = pytest.mark.skipif(
     importlib.util.find_spec("vllm") is None,
     reason="vLLM IS NOT INSTALLED: its engine is not tested (README, Questions and teachers)",
@@ -32,9 +32,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def transformers_engine(model: Path, sampling: Sampling, batch_size: int = 8) -> Engine:
-    from branchmerge.engines.transformers import TransformersEngine, TransformersParams
+    from branchmerge.engines.transformers import TransformersEngine, TransformersMachine
 
-    return TransformersEngine(model, sampling, TransformersParams(batch_size=batch_size, dtype="float32"), threads=1)
+    return TransformersEngine(model, sampling, TransformersMachine(batch_size=batch_size), threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -142,13 +142,15 @@ class TestVllm:
 
     def test_seeded_prompts_that_fill_a_step_are_all_answered(self, model: Path, in_process: None):
         """On a CPU, vLLM dies of a seeded prompt that it reads in two steps, so it must not."""
-        engine = vllm_engine(model, Sampling(temperature=1, top_p=1, max_tokens=4), max_num_batched_tokens=128)
+        engine = vllm_engine(
+            model, Sampling(temperature=1, top_p=1, max_tokens=4, dtype="float32"), max_num_batched_tokens=128
+        )
         questions = [f"What is {'1+' * 15}{number}?" for number in range(16)]
 
         assert {completion.finish_reason for completion in ask(engine, questions).values()} == {"length"}
 
     def test_a_sample_is_a_function_of_its_seed(self, model: Path, in_process: None):
-        engine = vllm_engine(model, Sampling(temperature=1, top_p=1, max_tokens=8))
+        engine = vllm_engine(model, Sampling(temperature=1, top_p=1, max_tokens=8, dtype="float32"))
 
         assert ask(engine) == ask(engine)
         assert ask(engine)[QUESTIONS[0]].text != ask(engine, salt=100)[QUESTIONS[0]].text
@@ -164,7 +166,7 @@ def vllm_server(model: Path) -> Iterator[str]:
 @needs_vllm
 class TestServer:
     def engine(self, model: Path, url: str, sampling: Sampling, api: Literal["completions", "chat"]) -> OpenAIEngine:
-        return OpenAIEngine(model, "tiny", sampling, OpenAIParams(url=url, api=api))
+        return OpenAIEngine(model, "tiny", sampling, OpenAIMachine(url=url, api=api))
 
     @pytest.mark.parametrize("api", ["completions", "chat"])
     @pytest.mark.parametrize(
@@ -207,12 +209,12 @@ def test_replicas_on_the_machines_of_a_ray_cluster_give_what_transformers_gives(
     import ray
     from ray.cluster_utils import Cluster
 
-    from branchmerge.engines.ray import RayEngine, RayParams
+    from branchmerge.engines.ray import RayEngine, RayMachine
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         cluster.add_node(num_cpus=1)
-        params = RayParams(
+        params = RayMachine(
             address=cluster.address,
             replicas=2,
             gpus_per_replica=0,

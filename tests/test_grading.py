@@ -227,7 +227,7 @@ def test_where_no_answer_is_known_that_of_most_traces_is_taken(
     workspace: Path, project: Path, majority: dict | None, verdicts: list[str]
 ):
     section = {**read_section("verify", project / "params.yaml"), "majority": majority}
-    (workspace / "params.yaml").write_text(json.dumps({"run": {"seed": 0, "threads": 1}, "verify": section}))
+    (workspace / "params.yaml").write_text(json.dumps({"run": {"seed": 0}, "verify": section}))
     known = dict.fromkeys(PROMPT.schema.names) | {"prompt_id": "known", "answer": "0.5"}
     unknown = dict.fromkeys(PROMPT.schema.names) | {"prompt_id": "unknown"}
     write_rows(Path("data/prompts/math.parquet"), PROMPT, [known, unknown])

@@ -11,8 +11,8 @@ from branchmerge.core.records import PROMPT, SOURCE, TRACE
 from stages import traces
 
 PARAMS = """
-run: {seed: 0, threads: 1}
-traces: {engine: vllm, samples_per_prompt: 1, temperature: 1, top_p: 1, max_tokens: 9}
+run: {seed: 0}
+traces: {samples_per_prompt: 1, temperature: 1, top_p: 1, max_tokens: 9}
 domains:
   sums:
     prompts: {sources: [answers]}

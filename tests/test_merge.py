@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from branchmerge.core.files import folder_hash
-from branchmerge.core.params import RunParams
 from branchmerge.merging.merge import merge
 from branchmerge.merging.methods import MethodParameters
 from branchmerge.merging.params import MergeParams
 from branchmerge.merging.recipes import recipes
 from tests.conftest import TINY
 
-RUN = RunParams(seed=0, threads=1)
+SEED, THREADS = 0, 1
 ORDER = ("a", "b", "c")
 PARAMETERS = {
     "linear": {"normalize": False},
@@ -101,7 +100,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory):
 def merged(workspace: Path, params: MergeParams, name: str) -> Path:
     target = workspace / name
     target.mkdir()
-    merge(params, RUN, target)
+    merge(params, SEED, THREADS, target)
     return target
 
 
@@ -155,7 +154,7 @@ def run_mergekit(recipe: dict[str, Any], target: Path) -> Path:
 
     register()
     config = MergeConfiguration.model_validate(recipe)
-    run_merge(config, str(target), MergeOptions(random_seed=RUN.seed, write_model_card=False, quiet=True))
+    run_merge(config, str(target), MergeOptions(random_seed=SEED, write_model_card=False, quiet=True))
     return target
 
 
@@ -208,7 +207,7 @@ def test_parity_is_mergekits_arcee_fusion_to_the_bit(workspace: Path, monkeypatc
     update = {"dtype": dtype, "out_dtype": dtype}
     ours = merge_params("branch_fusion", ("a", "b"), parameters={"parity": True}).model_copy(update=update)
     (arcee,) = recipes(merge_params("arcee_fusion", ("a", "b")).model_copy(update=update))
-    merge(ours, RUN, tmp_path)
+    merge(ours, SEED, THREADS, tmp_path)
 
     theirs = run_mergekit(arcee, tmp_path / "theirs") / "model.safetensors"
     assert (tmp_path / "model.safetensors").read_bytes() == theirs.read_bytes()

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from branchmerge.core.errors import StageError
-from tests.learner import PARAMS, UNEVEN, other, rows_of, tiny_model, tiny_tokenizer, trainer_of
+from tests.learner import PARAMS, UNEVEN, other, rows_of, setup, tiny_model, tiny_tokenizer, trainer_of
 
 pytestmark = pytest.mark.slow
-PACKED = other(packing=True, max_length=128, batch_size=4, attention="sdpa")
+PACKED = other(packing=True, max_length=128, batch_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +88,8 @@ def test_packed_and_unpacked_give_the_same_labels_and_the_same_gradient(tokenize
 
     model = tiny_model(tokenizer)
     apart, packed = (
-        trainer_of(model, tokenizer, params, tmp_path, UNEVEN)
-        for params in (
-            other(batch_size=len(UNEVEN), attention=attention),
-            other(**PACKED.model_dump() | {"attention": attention}),
-        )
+        trainer_of(model, tokenizer, params, tmp_path, UNEVEN, setup(attention=attention))
+        for params in (other(batch_size=len(UNEVEN)), PACKED)
     )
 
     assert with_loss(apart) == with_loss(packed)
@@ -119,7 +116,7 @@ def test_a_model_whose_packed_rows_see_each_other_is_refused_before_it_learns(to
     start = [parameter.clone() for parameter in model.parameters()]
     inner = model.model.forward
     model.model.forward = lambda **inputs: inner(**inputs | {"attention_mask": torch.ones_like(inputs["input_ids"])})
-    trainer = trainer_of(model, tokenizer, PACKED, tmp_path, UNEVEN)
+    trainer = trainer_of(model, tokenizer, PACKED, tmp_path, UNEVEN, setup(attention="sdpa"))
 
     with pytest.raises(StageError, match="packing with attention sdpa: expected rows that do not see each other"):
         trainer.train()

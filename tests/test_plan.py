@@ -17,8 +17,8 @@ from branchmerge.plan.fits import check_fits, usable_bytes
 from branchmerge.plan.memory import memory
 from branchmerge.plan.shapes import Shape, from_config
 from branchmerge.training.hyperparameters import LoraParams
-from branchmerge.training.launch import LaunchParams
-from tests.plans import CONFIGS, H100, PARAMETERS, QWEN_1B, QWEN_32B, launch, shape, training
+from branchmerge.training.machine import Setup
+from tests.plans import CONFIGS, H100, PARAMETERS, QWEN_1B, QWEN_32B, setup, shape, training
 
 
 @pytest.mark.parametrize("file", PARAMETERS)
@@ -70,25 +70,25 @@ def test_an_unknown_device_is_named_with_the_known_ones(use_profile: Callable[[s
 
 # file, its params, launch, device memory in GiB; what to set
 UNFIT = [
-    (QWEN_32B, {}, launch("zero2", 8), 80, r"launch\.strategy zero3"),
-    (QWEN_32B, {}, launch("zero3", 4), 80, r"launch\.processes 8 and launch\.nodes 2"),
+    (QWEN_32B, {}, setup("zero2", 8), 80, r"launch\.strategy zero3"),
+    (QWEN_32B, {}, setup("zero3", 4), 80, r"launch\.processes 8 and launch\.nodes 2"),
     (
         QWEN_1B,
-        {"max_batch_size_per_device": 24, "batch_size": 24},
-        launch("zero2", 1),
+        {"batch_size": 24},
+        setup("zero2", 1, max_batch_size_per_device=24),
         80,
-        "max_batch_size_per_device 1",
+        "sft.max_batch_size_per_device 1 in machine.yaml",
     ),
-    (QWEN_1B, {"gradient_checkpointing": False}, launch("zero2", 1), 80, "gradient_checkpointing true"),
-    (QWEN_1B, {"liger": False}, launch("zero3", 8), 32, "liger true"),
-    (QWEN_1B, {"batch_size": 7}, launch("zero2", 1), 24, r"launch\.processes 7 and launch\.nodes 1"),
-    (QWEN_1B, {"batch_size": 1}, launch("zero2", 1), 24, r"lora \(rank 16\)"),
+    (QWEN_1B, {}, setup("zero2", 1, gradient_checkpointing=False), 80, "sft.gradient_checkpointing true"),
+    (QWEN_1B, {}, setup("zero3", 8, liger=False), 32, "sft.liger true"),
+    (QWEN_1B, {"batch_size": 7}, setup("zero2", 1), 24, r"launch\.processes 7 and launch\.nodes 1"),
+    (QWEN_1B, {"batch_size": 1}, setup("zero2", 1), 24, r"lora \(rank 16\) in params.yaml"),
 ]
 
 
 @pytest.mark.parametrize(("file", "changed", "started", "gib", "do"), UNFIT, ids=[do for *_, do in UNFIT])
 def test_what_cannot_fit_is_refused_with_the_nearest_setting_that_does(
-    file: str, changed: dict, started: LaunchParams, gib: float, do: str
+    file: str, changed: dict, started: Setup, gib: float, do: str
 ):
     with pytest.raises(InputError, match=f"Set ({do})"):
         check_fits("sft@math", shape(file), training(**changed), started, replace(H100, memory_bytes=gib * 2**30))
@@ -96,23 +96,23 @@ def test_what_cannot_fit_is_refused_with_the_nearest_setting_that_does(
 
 def test_what_fits_on_nothing_known_is_said_to_need_another_model():
     with pytest.raises(InputError, match="Take a smaller model, or a device with more memory"):
-        check_fits("sft@math", shape(QWEN_32B), training(), launch("none", 1), replace(H100, memory_bytes=2**30))
+        check_fits("sft@math", shape(QWEN_32B), training(), setup("none", 1), replace(H100, memory_bytes=2**30))
 
 
 def test_processes_on_a_cpu_share_its_memory():
     cpu = replace(H100, name="cpu")
 
-    assert usable_bytes(cpu, launch("ddp", 4)) == cpu.usable_bytes / 4
+    assert usable_bytes(cpu, setup("ddp", 4).launch) == cpu.usable_bytes / 4
 
 
 def test_a_batch_that_processes_cannot_share_evenly_is_refused():
     with pytest.raises(InputError, match="a multiple of the 40 processes"):
-        memory("sft@math", shape(QWEN_32B), training(), launch("zero3", 8, 5))
+        memory("sft@math", shape(QWEN_32B), training(), setup("zero3", 8, 5))
 
 
 def test_adapters_need_neither_gradients_nor_optimiser_for_the_weights():
-    full = memory("sft@math", shape(QWEN_1B), training(), launch("zero2", 1))
-    adapted = memory("sft@math", shape(QWEN_1B), training(lora=LoraParams(rank=16, alpha=32)), launch("zero2", 1))
+    full = memory("sft@math", shape(QWEN_1B), training(), setup("zero2", 1))
+    adapted = memory("sft@math", shape(QWEN_1B), training(lora=LoraParams(rank=16, alpha=32)), setup("zero2", 1))
 
     assert shape(QWEN_1B).adapters(16, None) == 18_464_768  # peft's count for r=16 on all linear layers
     assert adapted.gradients + adapted.optimiser < 0.02 * (full.gradients + full.optimiser)
@@ -120,8 +120,8 @@ def test_adapters_need_neither_gradients_nor_optimiser_for_the_weights():
 
 
 def test_the_logits_of_a_long_row_are_counted_unless_liger_makes_them_in_pieces():
-    whole = memory("sft@math", shape(QWEN_32B), training(liger=False), launch("zero3", 8, 4))
-    pieces = memory("sft@math", shape(QWEN_32B), training(), launch("zero3", 8, 4))
+    whole = memory("sft@math", shape(QWEN_32B), training(), setup("zero3", 8, 4, liger=False))
+    pieces = memory("sft@math", shape(QWEN_32B), training(), setup("zero3", 8, 4))
 
     assert whole.logits == 16384 * 152064 * 12
     assert pieces.logits < whole.logits / 20
@@ -181,7 +181,7 @@ def test_model_states_are_within_15_per_cent_of_deepspeeds_own_estimate(
     _, zero3, _ = stage3.estimate_zero3_model_states_mem_needs(
         model.parameters, model.embedding, per_node, nodes, cpu_offload=False, cpu_offload_params=False
     )
-    ours = [memory("sft", model, training(), launch(name, *processes)).model_states for name in ("zero2", "zero3")]
+    ours = [memory("sft", model, training(), setup(name, *processes)).model_states for name in ("zero2", "zero3")]
 
     assert ours == [pytest.approx(zero2, rel=0.15), pytest.approx(zero3, rel=0.15)]
 
@@ -235,12 +235,13 @@ def test_activations_are_what_autograd_keeps(
 ):
     model = replace(shape(QWEN_1B), vocab=64, hidden=256, intermediate=1024, query=256, key_value=128)
     n_tokens = 96
-    params = training(
-        dtype=dtype, max_length=n_tokens, batch_size=1, gradient_checkpointing=has_checkpoints, packing=False
-    )
+    params = training(dtype=dtype, max_length=n_tokens, batch_size=1, packing=False)
     # between six layers and three, so that the final norm falls out, and the one layer that is kept while recomputed
     shapes = [replace(model, layers=layers) for layers in (6, 3)]
     more, fewer = (saved_bytes(each, n_tokens, weights, has_autocast, has_checkpoints) for each in shapes)
-    planned, less = (memory("sft", each, params, launch(strategy, 1)).activations for each in shapes)
+    planned, less = (
+        memory("sft", each, params, setup(strategy, 1, gradient_checkpointing=has_checkpoints)).activations
+        for each in shapes
+    )
 
     assert planned - less == pytest.approx(more - fewer, rel=0.1)

@@ -75,8 +75,8 @@ def write_traces(rows: list[tuple[int, int]]) -> None:
 def test_only_an_engine_that_answers_a_batch_to_its_end_waits_for_the_longest(use_profile: Callable[[str], Build]):
     build = use_profile("toy")
     write_traces([(5, 50)] + [(9, 10)] * 256)  # a batch is 256
-    refilled = {name: params.model_copy(update={"engine": "vllm"}) for name, params in build.traces.items()}
-    waits, goes_on = (planned(made, "traces@math") for made in (build, replace(build, traces=refilled)))
+    refilled = build.answering.model_copy(update={"engine": "vllm"})
+    waits, goes_on = (planned(made, "traces@math") for made in (build, replace(build, answering=refilled)))
     teacher = build.shape_at(Path("models/teacher"))
     assert teacher
 
@@ -94,7 +94,7 @@ def test_answers_wait_only_for_those_of_questions_about_as_long(use_profile: Cal
 
 def test_an_answer_asked_alone_waits_for_no_longer_one(use_profile: Callable[[str], Build]):
     build = use_profile("toy")
-    alone = replace(build, evaluate=build.evaluate.model_copy(update={"batch_size": 1}))
+    alone = replace(build, evaluation=build.evaluation.model_copy(update={"batch_size": 1}))
     one, many = (planned(made, "evaluate@merged") for made in (alone, build))
 
     assert one.computed_flops == one.flops == many.flops
@@ -113,10 +113,9 @@ def test_the_papers_branches_have_its_rows_and_take_about_the_hours_it_reports(u
 
 def test_recomputed_activations_take_a_third_more_time_and_no_more_model_flops(use_profile: Callable[[str], Build]):
     build = use_profile("tinyr1-32b")
-    plain = {
-        name: params.model_copy(update={"gradient_checkpointing": False}) for name, params in build.training.items()
-    }
-    with_it, without = (costs.costs(made, H100, set())[0] for made in (build, replace(build, training=plain)))
+    sft = build.setup.sft.model_copy(update={"gradient_checkpointing": False})
+    plain = build.setup.model_copy(update={"sft": sft})
+    with_it, without = (costs.costs(made, H100, set())[0] for made in (build, replace(build, setup=plain)))
 
     assert with_it.flops == without.flops
     assert with_it.computed_flops == pytest.approx(without.computed_flops * 4 / 3)

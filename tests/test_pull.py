@@ -33,7 +33,6 @@ def test_on_a_fresh_clone_after_a_pull_one_new_prompt_costs_one_call(tmp_path: P
 
         def serve_the_teacher(params: dict) -> None:
             params["base"]["teacher"] = {"served": {"model": "r1", "revision": "1"}}
-            params["traces"] |= {"engine": "openai", "openai": {"url": server.url, "api": "chat"}}
             params["traces"]["samples_per_prompt"] = 1
             params["source"]["arithmetic"] |= {
                 "path": "questions.jsonl",
@@ -43,6 +42,9 @@ def test_on_a_fresh_clone_after_a_pull_one_new_prompt_costs_one_call(tmp_path: P
 
         here, there = create(tmp_path / "here"), tmp_path / "there"
         change(here, serve_the_teacher)
+        traces = {"engine": "openai", "openai": {"url": server.url, "api": "chat"}}
+        machine = json.dumps({"run": {"threads": 1}, "traces": traces})
+        (here / "machine.yaml").write_text(machine)
         write_questions(here, questions)
         run(here, "dvc", "repro", "traces@math")
         assert server.counts()["calls"] == len(learnt)
@@ -52,6 +54,7 @@ def test_on_a_fresh_clone_after_a_pull_one_new_prompt_costs_one_call(tmp_path: P
         git(here, "commit", "-qm", "traces")
 
         git(tmp_path, "clone", "-q", str(here), str(there))
+        (there / "machine.yaml").write_text(machine)
         run(there, "dvc", "pull", TRACES)
         write_questions(there, [*questions, new])
         run(there, "dvc", "repro", "traces@math")

@@ -12,6 +12,7 @@ from branchmerge.plan import devices
 from branchmerge.plan.plan import make_plan
 from branchmerge.plan.reruns import Rerun, reruns
 from branchmerge.plan.show import tables
+from tests.conftest import MACHINES
 from tests.test_build_graph import replace
 from tests.test_cli import branchmerge, repository  # noqa: F401  (a fixture)
 
@@ -127,6 +128,8 @@ def test_every_profile_is_planned_on_a_machine_without_a_gpu(
     planned: Path, monkeypatch: pytest.MonkeyPatch, profile: str, gpu: str | None, found: str
 ):
     shutil.copyfile(planned / f"profiles/{profile}.yaml", planned / "params.yaml")
+    if profile in MACHINES:
+        shutil.copyfile(planned / f"machines/{MACHINES[profile]}.yaml", planned / "machine.yaml")
     monkeypatch.chdir(planned)
     monkeypatch.setattr(devices, "_installed", lambda names: None)
     made = make_plan(gpu)
@@ -143,8 +146,8 @@ def test_every_profile_is_planned_on_a_machine_without_a_gpu(
 
 def test_a_build_that_cannot_fit_is_one_line_and_exit_code_2(planned: Path):
     (planned / "params.yaml").write_text((planned / "profiles/tinyr1-32b.yaml").read_text())
-    refused = branchmerge(planned, "plan", "--gpu", "RTX4090")
+    refused = branchmerge(planned, "plan", "--gpu", "RTX4090", "--machine", "machines/32-gpus.yaml")
 
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert "sft@math on 32 x RTX4090, zero3: expected at most 21.6 GiB on a device" in refused.stderr
-    assert refused.stderr.endswith("Set lora (rank 16).\n")
+    assert refused.stderr.endswith("Set lora (rank 16) in params.yaml.\n")

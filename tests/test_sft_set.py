@@ -22,7 +22,7 @@ def test_each_kept_trace_is_written_with_its_own_question_and_facts(
 ):
     monkeypatch.chdir(tmp_path)
     Path("stages").symlink_to(project / "stages")
-    params = {"run": {"seed": 0, "threads": 2}, "curate": {"max_tokens": None, "max_traces_per_prompt": None}}
+    params = {"curate": {"max_tokens": None, "max_traces_per_prompt": None}}
     Path("params.yaml").write_text(json.dumps(params | {"domains": {"d": {"curate": {}}}}))
     numbers = range(60)
     prompts = [PROMPT_ROW | {"prompt_id": f"p{n}", "source": f"s{n}", "question": f"What is {n}?"} for n in numbers]
@@ -63,9 +63,11 @@ def test_the_bytes_are_the_same_with_any_number_of_threads(
         "curate": RULES | {"near_duplicate_similarity": 0.7},
         "domains": {name: {"curate": {}} for name in ("d", *BENCHMARKS)},
     }
+    Path("params.yaml").write_text(json.dumps(sections))
+    write_json(DOMAINS, ["d", *BENCHMARKS])
     hashes = set()
     for threads in (1, 2, 3, 8):
-        Path("params.yaml").write_text(json.dumps({"run": {"seed": 0, "threads": threads}} | sections))
+        Path("machine.yaml").write_text(json.dumps({"run": {"threads": threads}}))
         main("d")
         hashes.add(
             tuple(folder_hash(Path(name)) for name in ("data/sft", "data/rejected", "data/hits", "reports/funnel"))

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from branchmerge.core.errors import StageError
-from branchmerge.core.params import RunParams
 from branchmerge.merging.smoke import SmokeParams, check_smoke, is_loop
 
 LOOPS = ["ab" * 20, "so: " + "1+1=2; " * 6, "well " + "and so on and so forth, " * 7 + "and so", "0" * 40]
@@ -29,7 +28,6 @@ def test_other_texts_are_no_loops(text: str):
 ANSWER = "<think>\n1+1=2\n</think>\n2"
 STRICT = SmokeParams(
     rows_per_domain=2,
-    batch_size=2,
     max_tokens=40,
     dtype="float32",
     min_closed_ratio=1.0,
@@ -37,7 +35,6 @@ STRICT = SmokeParams(
     max_loop_ratio=0.0,
     max_loss_ratio=1.0,
 )
-RUN = RunParams(seed=0, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +78,7 @@ def merged(trained: Path, tmp_path: Path) -> Path:
 def check(trained: Path, merged: Path, **changes: Any) -> dict[str, Any]:
     evidence = merged.parent / "smoke.json"
     params = STRICT.model_copy(update=changes)
-    check_smoke(merged, {"student": trained / "student"}, {"math": trained / "math.parquet"}, params, RUN, evidence)
+    check_smoke(merged, {"student": trained / "student"}, {"math": trained / "math.parquet"}, params, 1, evidence)
     content: dict[str, Any] = json.loads(evidence.read_text())
     return content
 

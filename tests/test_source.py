@@ -15,7 +15,7 @@ from stages.source import main
 
 ROWS = [{"problem": f"What is {n}+1?", "solution": n + 1, "level": n % 2} for n in range(200)]
 PARAMS = """
-run: {{seed: 0, threads: 1}}
+run: {{seed: 0}}
 source:
   sums:
     path: {source}
@@ -129,7 +129,7 @@ def test_an_answer_without_a_teacher_is_refused_by_its_question(workspace: Path)
     (workspace / "set.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     columns = {"question": "q", "response": "r", "teacher": "t"}
     source = {"path": "set.jsonl", "licence": "MIT", "columns": columns, "max_train_rows": 99, "max_test_rows": 99}
-    params = {"run": {"seed": 0, "threads": 1}, "source": {"set": source}}
+    params = {"run": {"seed": 0}, "source": {"set": source}}
     (workspace / "params.yaml").write_text(json.dumps(params))
 
     with pytest.raises(InputError, match=r"What is 0\?.*a teacher for each answer"):

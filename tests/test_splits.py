@@ -30,7 +30,7 @@ def split_questions(path: dict, **counts: int) -> dict[str, set[str]]:
     """Questions of a source by split, of as many as asked for each."""
     wanted = {f"max_{split}_rows": count for split, count in counts.items()}
     params = {
-        "run": {"seed": 0, "threads": 1},
+        "run": {"seed": 0},
         "source": {"sums": path | wanted | {"licence": "MIT"}},
         "domains": {"math": {"prompts": {"sources": ["sums"]}}},
     }

@@ -29,7 +29,7 @@ UNLIMITED = Allowance(LimitsParams(), max_tokens=10, overhead_bytes=0)
 def filled(teacher: str, *completions: Completion) -> None:
     with Store(teacher) as store:
         for completion in completions:
-            store.record(completion)
+            store.record(completion, "test")
 
 
 def right(number: int) -> Completion:
@@ -111,7 +111,7 @@ def test_the_budget_counts_what_others_spend_and_have_under_way():
         assert list(other.claims(allowance)) == []
         assert other.is_refused
 
-        one.record(Completion(claimed[0].trace_id, "x", "stop", 500, 400))
+        one.record(Completion(claimed[0].trace_id, "x", "stop", 500, 400), "test")
         one.release()
         assert list(other.claims(allowance)) == []
         assert other.tally() == (1, 0, 500, 400)
@@ -138,7 +138,8 @@ def test_rows_are_given_out_by_length_of_their_question():
 def test_a_refill_keeps_what_is_known():
     filled("t", right(1))
     with Store("t") as store:
-        known = {"teacher": "t", "finish_reason": "stop", "error": None, "prompt_tokens": 1, "completion_tokens": 1}
+        known = dict.fromkeys(ANSWER.schema.names) | {"teacher": "t", "finish_reason": "stop", "prompt_tokens": 1}
+        known |= {"completion_tokens": 1}
         store.refill([known | {"trace_id": f"{number:020x}", "response": "other"} for number in (1, 2)])
         store.want(wanted(3))
 

@@ -13,12 +13,12 @@ import pytest
 
 from branchmerge.training import checkpoints
 from branchmerge.training.hyperparameters import TrainingParams
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import Setup
 from tests.conftest import ROOT
-from tests.learner import ALONE, UNEVEN, learn_branch, make_student, other, sft_set
+from tests.learner import ALONE, UNEVEN, learn_branch, make_student, other, setup, sft_set
 
 PARAMS = other(max_steps=8, batch_size=4, logging_steps=1)
-LONGER = other(max_steps=60, batch_size=4, logging_steps=1, checkpoint_steps=4)
+LONGER = other(max_steps=60, batch_size=4, logging_steps=1)
 NO_DEEPSPEED = pytest.mark.skipif(not importlib.util.find_spec("deepspeed"), reason="NO deepspeed: ZeRO is not run")
 SHARING = ["fsdp", pytest.param("zero2", marks=NO_DEEPSPEED), pytest.param("zero3", marks=NO_DEEPSPEED)]
 JOB = Path("checkpoints/sft-math")
@@ -35,14 +35,14 @@ def project_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sft_set(tmp_path, UNEVEN)
 
 
-def two(strategy: str) -> LaunchParams:
-    return LaunchParams.model_validate({"processes": 2, "nodes": 1, "strategy": strategy})
+def two(strategy: str, **sft: int) -> Setup:
+    return setup(strategy, processes=2, **sft)
 
 
-def learn(params: TrainingParams, launch: LaunchParams) -> Learnt:
+def learn(params: TrainingParams, machine: Setup) -> Learnt:
     from safetensors.torch import load_file
 
-    weights = load_file(learn_branch(Path.cwd(), params, launch) / "model.safetensors")
+    weights = load_file(learn_branch(Path.cwd(), params, machine) / "model.safetensors")
     return weights, [float(line.split("\t")[1]) for line in CURVE.read_text().splitlines()[1:]]
 
 
@@ -64,11 +64,11 @@ def test_two_processes_learn_what_one_does(strategy: str):
 @pytest.mark.slow
 def test_two_nodes_learn_what_one_process_does(monkeypatch: pytest.MonkeyPatch):
     """Both on this machine, each started by its own stage, as on two."""
-    nodes = LaunchParams(processes=1, nodes=2, strategy="ddp")
+    nodes = setup("ddp", nodes=2)
     alone = learn(PARAMS, ALONE)
     for name, value in (("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", free_port())):
         monkeypatch.setenv(name, value)
-    code = f"from tests.test_strategies import *; learn_branch(Path.cwd(), PARAMS, {nodes!r})"
+    code = "from tests.test_strategies import *; learn_branch(Path.cwd(), PARAMS, setup('ddp', nodes=2))"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "NODE_RANK": "1"}
     second = subprocess.Popen([sys.executable, "-c", code], env=environment)
     monkeypatch.setenv("NODE_RANK", "0")
@@ -89,17 +89,17 @@ def free_port() -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", SHARING)
 def test_processes_that_share_the_weights_go_on_after_a_kill(strategy: str):
-    whole = learn(LONGER, two(strategy))
+    whole = learn(LONGER, two(strategy, checkpoint_steps=4))
     kill_after_a_checkpoint(strategy)
     step = checkpoints.step_of(checkpoints.newest(JOB))
 
     assert 0 < step < 60
-    assert_same(whole, learn(LONGER, two(strategy)), n_steps=60)
+    assert_same(whole, learn(LONGER, two(strategy, checkpoint_steps=4)), n_steps=60)
 
 
 def kill_after_a_checkpoint(strategy: str) -> None:
     """Start the branch as a stage would, and kill it and all its processes once it has a checkpoint."""
-    code = f"from tests.test_strategies import LONGER, learn, two; learn(LONGER, two({strategy!r}))"
+    code = f"from tests.test_strategies import LONGER, learn, two; learn(LONGER, two({strategy!r}, checkpoint_steps=4))"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
     while not checkpoints.newest(JOB):

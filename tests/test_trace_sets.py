@@ -107,9 +107,9 @@ SHAPES = {
 def imported(source: dict) -> list[dict]:
     """The traces of one domain from one source, by the stages source, prompts and traces."""
     params = {
-        "run": {"seed": 0, "threads": 1},
+        "run": {"seed": 0},
         "source": {"set": source},
-        "traces": {"engine": "vllm", "samples_per_prompt": 1, "temperature": 1, "top_p": 1, "max_tokens": 9},
+        "traces": {"samples_per_prompt": 1, "temperature": 1, "top_p": 1, "max_tokens": 9},
         "domains": {"d": {"prompts": {"sources": ["set"]}, "traces": {"teacher": "data/sources"}}},
     }
     Path("params.yaml").write_text(json.dumps(params))
@@ -146,7 +146,7 @@ def test_answers_of_a_public_trace_set_become_traces(workspace: Path, shape: str
 )
 def test_half_an_answer_is_refused(workspace: Path, columns: dict, said: str):
     source = {"path": "set.jsonl", "licence": "MIT", "columns": columns, "max_train_rows": 9, "max_test_rows": 9}
-    params = {"run": {"seed": 0, "threads": 1}, "source": {"set": source}}
+    params = {"run": {"seed": 0}, "source": {"set": source}}
     (workspace / "params.yaml").write_text(json.dumps(params))
 
     with pytest.raises(InputError, match=said):

@@ -38,13 +38,13 @@ class Project:
     def __init__(self, folder: Path, server: Running) -> None:
         self.folder, self.server = folder, server
         self.params: dict[str, Any] = {
-            "run": {"seed": 0, "threads": 1},
+            "run": {"seed": 0},
+            "traces": {"samples_per_prompt": 1, "temperature": 0.7, "top_p": 1.0, "max_tokens": 100},
+            "domains": {"sums": {"traces": {"teacher": "models/teacher"}}},
+        }
+        self.machine: dict[str, Any] = {
             "traces": {
                 "engine": "openai",
-                "samples_per_prompt": 1,
-                "temperature": 0.7,
-                "top_p": 1.0,
-                "max_tokens": 100,
                 "openai": {
                     "url": server.url,
                     "api": "chat",
@@ -53,8 +53,7 @@ class Project:
                     "max_attempts": 20,
                     "backoff_s": 0.01,
                 },
-            },
-            "domains": {"sums": {"traces": {"teacher": "models/teacher"}}},
+            }
         }
         (folder / "models/teacher").mkdir(parents=True)
         write_served(folder / "models/teacher", "toy-r1", "1")
@@ -67,6 +66,7 @@ class Project:
 
     def write(self, questions: list[str]) -> None:
         YAML().dump(self.params, self.folder / "params.yaml")
+        YAML().dump(self.machine, self.folder / "machine.yaml")
         blank = dict.fromkeys(PROMPT.schema.names, "x")
         prompts = [blank | {"prompt_id": f"p{question}", "question": question} for question in questions]
         write_rows(self.folder / "data/prompts/sums.parquet", PROMPT, prompts)
@@ -167,7 +167,7 @@ class TestNothingIsAskedTwice:
     def test_settings_of_the_engine_ask_nothing(self, project: Project, change: dict):
         name = f"engine {change}"
         project.ask(questions(name, 5))
-        project.params["traces"]["openai"] |= change
+        project.machine["traces"]["openai"] |= change
 
         assert project.new_calls(questions(name, 5)) == 0
 
@@ -181,7 +181,7 @@ class TestNothingIsAskedTwice:
     @pytest.mark.slow
     def test_after_a_kill_only_what_was_under_way_is_asked_again(self, servers: dict, project: Project):
         project.server = servers["slow"]
-        project.params["traces"]["openai"] |= {"url": project.server.url, "concurrency": 16}
+        project.machine["traces"]["openai"] |= {"url": project.server.url, "concurrency": 16}
         asked = questions("kill", 1000)
         project.write(asked)
         run = project.start()
@@ -204,7 +204,7 @@ class TestNothingIsAskedTwice:
     @pytest.mark.slow
     def test_parallel_experiments_ask_each_row_once(self, servers: dict, project: Project):
         project.server = servers["slow"]
-        project.params["traces"]["openai"]["url"] = project.server.url
+        project.machine["traces"]["openai"]["url"] = project.server.url
         before = project.server.counts()["calls"]
 
         for code, error in project.run_side_by_side(questions("parallel", 200), 2):
@@ -241,7 +241,7 @@ class TestFaults:
         self, faulty: Project, question: str, finish_reason: str, error: str | None
     ):
         faulty.params["traces"] |= {"max_failed_ratio": 1}
-        faulty.params["traces"]["openai"]["max_attempts"] = 2
+        faulty.machine["traces"]["openai"]["max_attempts"] = 2
         (row,) = faulty.ask([question])
 
         assert row["finish_reason"] == finish_reason
@@ -250,7 +250,7 @@ class TestFaults:
 
     def test_a_row_that_failed_is_asked_again_only_on_demand(self, faulty: Project):
         faulty.params["traces"] |= {"max_failed_ratio": 1}
-        faulty.params["traces"]["openai"]["max_attempts"] = 2
+        faulty.machine["traces"]["openai"]["max_attempts"] = 2
         faulty.ask(["always 500 b"])
 
         before = faulty.server.counts()["calls"]
@@ -281,7 +281,7 @@ class TestFaults:
         assert row["reasoning"] == ("hm" if "cut" not in question else None)
 
     def test_rows_under_way_are_kept_when_too_many_fail(self, faulty: Project):
-        faulty.params["traces"]["openai"]["max_attempts"] = 1
+        faulty.machine["traces"]["openai"]["max_attempts"] = 1
         asked = [f"always 500 {number}" for number in range(40)]
         before = faulty.server.counts()["calls"]
 
@@ -295,9 +295,9 @@ class TestFaults:
 
     @pytest.mark.parametrize("url", ["no-scheme:9/v1", "http://"])
     def test_an_address_that_is_none_stops_at_once(self, project: Project, url: str):
-        project.params["traces"]["openai"]["url"] = url
+        project.machine["traces"]["openai"]["url"] = url
 
-        with pytest.raises(InputError, match=r"params\.yaml.*url"):
+        with pytest.raises(InputError, match=r"machine\.yaml.*url"):
             project.ask(["hello"])
 
     def test_an_unpaid_account_stops_at_once(self, faulty: Project):
@@ -305,26 +305,26 @@ class TestFaults:
             faulty.ask(["unpaid"])
 
     def test_too_many_failures_stop_the_stage_and_name_one(self, faulty: Project):
-        faulty.params["traces"]["openai"]["max_attempts"] = 1
+        faulty.machine["traces"]["openai"]["max_attempts"] = 1
 
         with pytest.raises(StageError, match=r"at most 1.00% of 2 rows to fail, got 1, such as \w+: 500 broken"):
             faulty.ask(["refuse me", "always 500 c"])
         assert not OUT.exists()
 
     def test_no_server_stops_the_stage(self, project: Project):
-        project.params["traces"]["openai"] |= {"url": "http://127.0.0.1:9/v1", "max_attempts": 2}
+        project.machine["traces"]["openai"] |= {"url": "http://127.0.0.1:9/v1", "max_attempts": 2}
 
         with pytest.raises(StageError, match="Start the server"):
             project.ask(["hello"])
 
     def test_a_wrong_address_stops_at_once(self, project: Project):
-        project.params["traces"]["openai"]["url"] = project.server.url.replace("/v1", "/v2")
+        project.machine["traces"]["openai"]["url"] = project.server.url.replace("/v1", "/v2")
 
         with pytest.raises(InputError, match="404"):
             project.ask(["hello"])
 
     def test_a_missing_key_is_named(self, project: Project):
-        project.params["traces"]["openai"]["api_key_env"] = "NO_SUCH_KEY"
+        project.machine["traces"]["openai"]["api_key_env"] = "NO_SUCH_KEY"
 
         with pytest.raises(InputError, match="Export NO_SUCH_KEY"):
             project.ask(["hello"])
@@ -367,7 +367,7 @@ class TestBudget:
     def test_processes_side_by_side_keep_it_together(self, servers: dict, project: Project):
         project.server = servers["slow"]
         project.params["traces"] |= {"max_tokens_total": 4000}
-        project.params["traces"]["openai"]["url"] = project.server.url
+        project.machine["traces"]["openai"]["url"] = project.server.url
         before = project.server.counts()["calls"]
 
         for code, error in project.run_side_by_side(questions("together", 300), 3):
@@ -377,7 +377,7 @@ class TestBudget:
 
     def test_an_answer_that_could_not_be_used_was_paid_for_too(self, faulty: Project):
         faulty.params["traces"] |= {"max_failed_ratio": 1}
-        faulty.params["traces"]["openai"]["max_attempts"] = 3
+        faulty.machine["traces"]["openai"]["max_attempts"] = 3
         (row,) = faulty.ask(["no finish reason"])
 
         assert row["finish_reason"] == "malformed"
@@ -392,14 +392,22 @@ def test_greedy_answers_are_not_sampled_twice(project: Project):
 
 
 def test_an_engine_without_its_section_is_refused(project: Project):
-    project.params["traces"]["engine"] = "ray"
+    del project.machine["traces"]["openai"]
 
-    with pytest.raises(InputError, match="a section ray"):
+    with pytest.raises(InputError, match=r"machine.yaml:.*a section openai with the server's url"):
+        project.ask(["hello"])
+
+
+@pytest.mark.parametrize("argument", ["dtype", "quantization", "seed"])
+def test_a_machine_cannot_change_what_is_asked_for(project: Project, argument: str):
+    project.machine["traces"]["vllm"] = {argument: 1}
+
+    with pytest.raises(InputError, match=f"without {argument}: what is asked for stands in params.yaml"):
         project.ask(["hello"])
 
 
 def test_another_model_than_the_teacher_is_refused(project: Project):
-    project.params["traces"]["openai"]["model"] = "another"
+    project.machine["traces"]["openai"]["model"] = "another"
 
     with pytest.raises(InputError, match="expected toy-r1, the model of models/teacher, got another"):
         project.ask(["hello"])
@@ -413,7 +421,7 @@ def test_traces_of_an_older_version_are_passed_over(project: Project, capsys: py
 
 
 def test_a_served_teacher_needs_the_engine_openai(project: Project):
-    project.params["traces"]["engine"] = "vllm"
+    project.machine["traces"]["engine"] = "vllm"
 
     with pytest.raises(InputError, match="only served elsewhere"):
         project.ask(["hello"])

@@ -13,11 +13,12 @@ from tests.learner import (
     ANSWER,
     PARAMS,
     QUESTIONS,
-    RUN,
+    SEED,
     UNEVEN,
     make_student,
     other,
     rows_of,
+    setup,
     sft_set,
     tiny_model,
     tiny_tokenizer,
@@ -30,11 +31,11 @@ def tokenizer():
     return tiny_tokenizer()
 
 
-def train(model, tokenizer, folder: Path, params=PARAMS, questions=QUESTIONS, held_out=None):
+def train(model, tokenizer, folder: Path, params=PARAMS, questions=QUESTIONS, held_out=None, machine=ALONE):
     from branchmerge.training.run import train as run
 
     examples = Examples(rows_of(tokenizer, questions), held_out or {})
-    return run(model, tokenizer, examples, params, RUN, folder, "tiny")
+    return run(model, tokenizer, examples, params, SEED, machine, folder, "tiny")
 
 
 def labels_by_row(trainer, tokenizer) -> list[str]:
@@ -118,7 +119,7 @@ def test_smaller_device_batches_and_checkpointed_activations_train_the_same(toke
     models = [tiny_model(tokenizer) for _ in range(3)]
     changes = ({}, {"max_batch_size_per_device": 2}, {"gradient_checkpointing": True})
     used = [
-        train(model, tokenizer, tmp_path / str(index), other(**(base.model_dump() | change)), UNEVEN)
+        train(model, tokenizer, tmp_path / str(index), base, UNEVEN, machine=setup(**change))
         for index, (model, change) in enumerate(zip(models, changes, strict=True))
     ]
 
@@ -175,14 +176,14 @@ def test_the_loss_on_held_out_rows_is_told_after_each_epoch_and_at_the_end(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [{}, {"dtype": "bfloat16", "gradient_checkpointing": True, "packing": True}])
+@pytest.mark.parametrize("changes", [{}, {"dtype": "bfloat16", "packing": True}])
 def test_adapters_are_merged_into_an_ordinary_model(tokenizer, tmp_path: Path, changes: dict):
     import torch
     from transformers import AutoModelForCausalLM
 
     model, start = tiny_model(tokenizer), tiny_model(tokenizer)
     params = other(lora={"rank": 4, "alpha": 8, "target_modules": ["q_proj", "down_proj"]}, **changes)
-    train(model, tokenizer, tmp_path / "metrics", params)
+    train(model, tokenizer, tmp_path / "metrics", params, machine=setup(gradient_checkpointing=bool(changes)))
     model.save_pretrained(tmp_path / "model")
     start.to(getattr(torch, params.dtype)).save_pretrained(tmp_path / "start")
     loaded, info = AutoModelForCausalLM.from_pretrained(
@@ -202,20 +203,23 @@ def test_adapters_are_merged_into_an_ordinary_model(tokenizer, tmp_path: Path, c
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "machine", "message"),
     [
-        ({"lora": {"rank": 4, "alpha": 8, "target_modules": ["query"]}}, "lora.target_modules.*q_proj.*got query"),
-        ({"attention": "flash_attention_2", "dtype": "bfloat16"}, "attention: expected flash_attention_2 where"),
-        ({"liger": True}, "liger: expected the package liger-kernel and a GPU, got .*no GPU"),
+        ({"lora": {"rank": 4, "alpha": 8, "target_modules": ["query"]}}, {}, "lora.target_modules.*q_proj.*got query"),
+        ({"dtype": "bfloat16"}, {"attention": "flash_attention_2"}, "attention: expected flash_attention_2 where"),
+        ({}, {"attention": "flash_attention_2"}, "for dtype float32, which flash_attention_2 does not know"),
+        ({}, {"liger": True}, "liger: expected the package liger-kernel and a GPU, got .*no GPU"),
     ],
 )
-def test_what_this_machine_or_model_lacks_is_refused(tokenizer, tmp_path: Path, changes: dict, message: str):
+def test_what_this_machine_or_model_lacks_is_refused(
+    tokenizer, tmp_path: Path, changes: dict, machine: dict, message: str
+):
     import torch
 
     if torch.cuda.is_available():
         pytest.skip("a GPU may have them")
     with pytest.raises(InputError, match=message):
-        trainer_of(tiny_model(tokenizer), tokenizer, other(**changes), tmp_path)
+        trainer_of(tiny_model(tokenizer), tokenizer, other(**changes), tmp_path, machine=setup(**machine))
 
 
 @pytest.mark.slow
@@ -237,8 +241,8 @@ def test_a_branch_is_whole_and_its_cost_tells_what_was_left_out(tokenizer, tmp_p
             name=name,
             datasets=[dataset],
             params=other(overlong="drop", held_out_rows=2, packing=True, max_steps=2),
-            run_params=RUN,
-            launch_params=ALONE,
+            seed=SEED,
+            setup=ALONE,
             output=tmp_path / name,
             metrics=tmp_path / "metrics" / name,
         )

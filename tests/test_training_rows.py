@@ -79,7 +79,6 @@ def test_a_batch_that_processes_cannot_share_is_refused_by_name():
     [
         ({"epochs": 2}, "exactly one of max_steps and epochs.*found max_steps and epochs"),
         ({"max_steps": None}, "exactly one of max_steps and epochs.*found none"),
-        ({"attention": "flash_attention_2"}, "dtype bfloat16 with attention flash_attention_2"),
         ({"lora": {"rank": 4, "alpha": 8, "target_modules": ["lm_head"]}}, "without lm_head"),
         ({"overlong": "truncate"}, "'fail' or 'drop'"),
     ],

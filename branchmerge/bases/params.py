@@ -36,8 +36,6 @@ class ScratchParams(Params):
     def _whole_training(self) -> Self:
         if self.training.lora or self.training.held_out_rows or self.training.overlong != "fail":
             raise ValueError("training from scratch without lora, held_out_rows and overlong: drop")
-        if self.training.checkpoint_steps:
-            raise ValueError("training from scratch without checkpoint_steps: it begins anew")
         return self
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from branchmerge.bases.params import HEAD_WIDTH, Architecture, ScratchParams
 from branchmerge.chat.conversation import exchange, training_row
-from branchmerge.core.params import RunParams
+from branchmerge.core.cost import Cost
 from branchmerge.sources.problems import Problem, problems
+from branchmerge.training.machine import Setup
 from branchmerge.training.rows import Examples
 from branchmerge.training.run import train
 
@@ -16,18 +17,16 @@ SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 THINK_TOKENS = ("<think>", "</think>")
 
 
-def from_scratch(params: ScratchParams, run_params: RunParams, cost: dict[str, float]) -> tuple[Any, Any]:
+def from_scratch(params: ScratchParams, seed: int, setup: Setup, cost: Cost) -> tuple[Any, Any]:
     """A trained model and its tokenizer; what it took is added to the cost."""
     solved = [
-        problem
-        for generator, count in params.problems.items()
-        for problem in problems(generator, "train", run_params.seed, count)
+        problem for generator, count in params.problems.items() for problem in problems(generator, "train", seed, count)
     ]
     tokenizer = make_tokenizer(solved, params.architecture.vocab_size)
-    network = make_network(params.architecture, tokenizer, run_params.seed)
+    network = make_network(params.architecture, tokenizer, seed)
     rows = [training_row(tokenizer, exchange(problem.question, solution(problem))) for problem in solved]
     with tempfile.TemporaryDirectory() as metrics:
-        trained = train(network, tokenizer, Examples(rows), params.training, run_params, Path(metrics), "base")
+        trained = train(network, tokenizer, Examples(rows), params.training, seed, setup, Path(metrics), "base")
     cost |= {"rows": trained.rows, "tokens": trained.tokens, "parameters": network.num_parameters()}
     return network, tokenizer
 

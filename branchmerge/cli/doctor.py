@@ -7,8 +7,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from branchmerge.core.machine import NAME, Machine, read_machine
 from branchmerge.programs.sandbox import bubblewrap_problem
 from branchmerge.rowstore.database import folder
+from branchmerge.settings.sections import MACHINE_SECTIONS
 
 MIN_PYTHON, MAX_PYTHON = (3, 11), (3, 12)
 MIN_MEMORY_GIB = 4  # the toy peaks near 2
@@ -53,6 +55,19 @@ def findings() -> list[Finding]:
             for name, how in EXTRAS.items()
         ),
     ]
+
+
+def machine() -> list[tuple[str, str, str]]:
+    """Every key of machine.yaml: its value here, and whether the file says it or it is the default."""
+    lines = []
+    for section in MACHINE_SECTIONS:
+        read = read_machine(section)
+        for key in section.model_fields:
+            value = getattr(read, key)
+            shown = str(value.model_dump(exclude_none=True)) if isinstance(value, Machine) else str(value)
+            origin = NAME if key in read.model_fields_set else "default"
+            lines.append((f"{section.sections[0]}.{key}", "null" if value is None else shown, origin))
+    return lines
 
 
 def _gpu() -> str:

@@ -1,6 +1,7 @@
 """The command `branchmerge`: profiles, the plan, the result, and what this machine has."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ import typer
 
 from branchmerge.core.command import run_app
 from branchmerge.core.errors import InputError
+from branchmerge.core.machine import VARIABLE
 from branchmerge.core.params import PARAMS
 from branchmerge.core.project import typed
 
@@ -56,11 +58,13 @@ def show_profile(name: str) -> None:
 
 @profile.command("check")
 def check_profile(file: Annotated[Path, typer.Argument(help="A profile, or params.yaml.")] = PARAMS) -> None:
-    """Check every section of a params file."""
-    from branchmerge.settings.check import check
+    """Check every section of a params file, and machine.yaml."""
+    from branchmerge.settings.check import check, check_machine
 
     check(typed(file) if file != PARAMS else PARAMS)
     print(f"{file} is complete and valid")
+    if machine := check_machine():
+        print(f"{machine} is valid")
 
 
 @app.command()
@@ -90,6 +94,9 @@ def plan(
             " and H100 for bfloat16.",
         ),
     ] = None,
+    machine: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Plan for this machine.yaml, such as machines/32-gpus.yaml.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Cost of stages that would not run, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON: bytes, seconds, operations.")] = False,
 ) -> None:
@@ -99,6 +106,8 @@ def plan(
     from branchmerge.plan.plan import make_plan
     from branchmerge.plan.show import tables
 
+    if machine is not None:
+        os.environ[VARIABLE] = str(typed(machine))
     made = make_plan(gpu)
     if as_json:
         print(json.dumps(made.as_json(), indent=2))
@@ -194,7 +203,8 @@ def doctor() -> None:
     import rich
     from rich.table import Table
 
-    from branchmerge.cli.doctor import findings
+    from branchmerge.cli.doctor import findings, machine
+    from branchmerge.core.machine import NAME, machine_file
 
     found = findings()
     marks = {True: "[green]ok[/]", False: "[red]no[/]", None: ""}
@@ -202,6 +212,11 @@ def doctor() -> None:
     for finding in found:
         result.add_row(finding.name, finding.value.replace("[", r"\["), marks[finding.is_fine])
     rich.print(result)
+    where = machine_file() or f"no {NAME}: all of it was found by looking"
+    understood = Table("key", "value", "from", title=f"the machine as it is understood ({where})")
+    for key, value, origin in machine():
+        understood.add_row(key, value, origin)
+    rich.print(understood)
     if any(finding.is_fine is False for finding in found):
         sys.exit(1)
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from branchmerge.core.files import write_json
 
 COST = Path("reports/cost")
+Cost = dict[str, float | str]  # figures, and made_with: what may show of the machine in what was made
 
 
 @contextmanager
-def measured(name: str) -> Iterator[dict[str, float]]:
+def measured(name: str) -> Iterator[Cost]:
     """Measure a block; what it puts into the dict is written beside its `wall_s` to reports/cost/<name>.json."""
-    cost: dict[str, float] = {}
+    cost: Cost = {}
     start = time.perf_counter()
     yield cost
     write_json(COST / f"{name}.json", {"wall_s": round(time.perf_counter() - start, 2), **cost})

@@ -113,16 +113,21 @@ def read_rows(source: Path, record: Record) -> list[Row]:
     return list(iterate_rows(source, record))
 
 
-def iterate_rows(source: Path, record: Record) -> Iterator[Row]:
-    """The same without holding all rows in memory; a file that cannot be used is refused before the first row."""
+def iterate_rows(source: Path, record: Record, may_lack: str = "") -> Iterator[Row]:
+    """Rows of one record from a Parquet file, one by one; a file that cannot be used is refused before the first.
+
+    Args:
+        may_lack: A column that files of older versions have not; it is null then.
+    """
     import pyarrow.dataset
 
-    check_columns(source, record)
-    batches = pyarrow.dataset.dataset(source).to_batches(batch_size=_ROWS_IN_BATCH)  # reads ahead
+    check_columns(source, record, may_lack)
+    rows = pyarrow.dataset.dataset(source, schema=record.schema)  # a column that the file lacks is null
+    batches = rows.to_batches(batch_size=_ROWS_IN_BATCH)  # reads ahead
     return (row for batch in batches for row in batch.to_pylist())
 
 
-def check_columns(source: Path, record: Record) -> None:
+def check_columns(source: Path, record: Record, may_lack: str = "") -> None:
     """Refuse a file that does not hold rows of a record.
 
     Raises:
@@ -138,7 +143,8 @@ def check_columns(source: Path, record: Record) -> None:
         schema = pq.read_schema(source)
     except pa.ArrowInvalid as error:
         raise InputError(where=str(source), expected="a Parquet file", got=str(error), do=made_by) from None
-    if not schema.equals(record.schema):
+    expected = [field for field in record.schema if field.name != may_lack or may_lack in schema.names]
+    if not schema.equals(pa.schema(expected)):
         got = ", ".join(f"{field.name} {field.type}" for field in schema)
         wanted = ", ".join(f"{field.name} {field.type}" for field in record.schema)
         raise InputError(where=str(source), expected=f"{record.name} columns {wanted}", got=got, do=made_by)

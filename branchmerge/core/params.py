@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from branchmerge.core.errors import InputError
 
@@ -25,6 +25,7 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     sections: ClassVar[tuple[str, ...]] = ()
+    of_the_machine: ClassVar[frozenset[str]] = frozenset()  # keys that once stood here, and now in machine.yaml
 
 
 Section = TypeVar("Section", bound=Params)
@@ -35,13 +36,12 @@ class RunParams(Params):
 
     Args:
         seed: Every random choice of the build follows from it.
-        threads: CPU threads; part of the build, since sums in another order give other bits.
     """
 
     sections = ("run",)
+    of_the_machine = frozenset({"threads"})
 
     seed: int
-    threads: PositiveInt
 
 
 def read_params(section: type[Section], *, file: Path = PARAMS, **names: str) -> Section:
@@ -145,6 +145,8 @@ def _problem(problem: Any, section: type[Params], path: str, origin: dict[str, s
     head, *rest = (str(part) for part in problem["loc"]) if problem["loc"] else ("",)
     where = ".".join([origin.get(head, f"{path}.{head}".rstrip(".")), *rest])
     if problem["type"] == "extra_forbidden":
+        if problem["loc"][-1] in section.of_the_machine and len(problem["loc"]) == 1:
+            return where, "what is made; how, stands in machine.yaml", f"the key {problem['loc'][-1]}"
         close = _close(problem, section)
         known = f"perhaps {close[0]}" if close else ", ".join(_siblings(problem, section))
         return where, "a known key" + (f" ({known})" if known else ""), f"the unknown key {problem['loc'][-1]}"
@@ -169,6 +171,14 @@ def read_section(path: str, file: Path = PARAMS) -> dict[str, Any]:
     """A section of params.yaml as it stands there, for its keys."""
     section: dict[str, Any] = _mapping(_tree(file), path, file)
     return section
+
+
+def read_sections(file: Path) -> list[str]:
+    """The names at the top of a file; none of an empty one."""
+    tree = _tree(file)
+    if tree is not None and not isinstance(tree, dict):
+        raise InputError(where=str(file), expected="sections", got=repr(tree)[:80], do="give it keys and values")
+    return list(tree or [])
 
 
 def read_value(path: str, file: Path = PARAMS) -> Any:

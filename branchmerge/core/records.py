@@ -51,7 +51,8 @@ PROMPT = _record(
     meta=_TEXT,
 )
 # response is the whole answer; reasoning and answer are its parts, null where they are absent. finish_reason is stop
-# or length, or why there is no answer: empty, refused, malformed, error (then error says what went wrong)
+# or length, or why there is no answer: empty, refused, malformed, error (then error says what went wrong). made_with
+# is what may show of the machine (engine, dtype, device, threads); null for ready-made answers
 TRACE = _record(
     "trace",
     "trace_id",
@@ -66,6 +67,7 @@ TRACE = _record(
     prompt_tokens=_COUNT,
     completion_tokens=_COUNT,
     teacher=_TEXT,
+    made_with=_TEXT,
 )
 VERDICT = _record("verdict", "trace_id", trace_id=_TEXT, verdict=_TEXT, reason=_TEXT, grader=_TEXT)
 COUNT = _record("count", "trace_id", trace_id=_TEXT, n_tokens=_COUNT)
@@ -104,4 +106,5 @@ SCORE = _record(
     is_correct=pa.bool_(),
     completion_tokens=_COUNT,
     is_truncated=pa.bool_(),
+    made_with=_TEXT,
 )

@@ -27,6 +27,8 @@ class Sampling(Params):
         stop: Texts at which an answer ends, itself left out.
         system: The system message, if any.
         prefill: Text the answer is made to start with, such as "<think>"; part of the answer.
+        dtype: Of the model's weights in the engine; auto as they are saved.
+        quantization: How vLLM quantises the weights, by its names; null for not at all.
     """
 
     temperature: NonNegativeFloat
@@ -35,6 +37,8 @@ class Sampling(Params):
     stop: tuple[str, ...] = ()
     system: str | None = None
     prefill: str = ""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    quantization: str | None = None
 
 
 class SamplesParams(Sampling):
@@ -99,7 +103,12 @@ def answered(
 
 
 class Engine(Protocol):
-    """Something that runs a model."""
+    """Something that runs a model.
+
+    `made_with` says in a line what may show in its answers: the engine, the dtype, the device, the threads of a CPU.
+    """
+
+    made_with: str
 
     def prompt_text(self, question: str) -> str:
         """The text after which the model starts to answer."""

@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from branchmerge.chat import conversation
 from branchmerge.core.errors import InputError, StageError
-from branchmerge.core.params import Params
+from branchmerge.core.machine import Machine
 from branchmerge.engines.engine import Completion, Request, Sampling
 from branchmerge.engines.replies import (
     TransientError,
@@ -25,7 +25,7 @@ from branchmerge.engines.replies import (
 LONGEST_WAIT_S = 3600.0
 
 
-class OpenAIParams(Params):
+class OpenAIMachine(Machine):
     """Where the server is and how hard it is asked.
 
     Args:
@@ -53,8 +53,9 @@ class OpenAIParams(Params):
 class OpenAIEngine:
     """A server, asked over HTTP with bounded concurrency and retries."""
 
-    def __init__(self, folder: Path, model: str, sampling: Sampling, params: OpenAIParams) -> None:
+    def __init__(self, folder: Path, model: str, sampling: Sampling, params: OpenAIMachine) -> None:
         self._model, self._sampling, self._params = model, sampling, params
+        self.made_with = f"openai, {model}"
         self._headers = _headers(params.api_key_env)
         self._tokenizer = _tokenizer(folder) if params.api == "completions" else None
 
@@ -151,7 +152,7 @@ class OpenAIEngine:
                 where=self._params.url,
                 expected="a server that answers",
                 got=f"{error}, {self._params.max_attempts} times",
-                do="start the server or correct traces.openai.url; answers so far are kept",
+                do="start the server or correct traces.openai.url in machine.yaml; answers so far are kept",
             ) from None
         except TransientError as error:
             completion = Completion(ask.trace_id, None, error.finish_reason, error=str(error))
@@ -203,7 +204,7 @@ class OpenAIEngine:
             where=f"{self._params.url}/{path}",
             expected=f"a server that lets us ask {self._model}",
             got=got,
-            do="correct url, model and api_key_env of traces.openai, or pay; answers so far are kept",
+            do="correct url, model and api_key_env of traces.openai in machine.yaml, or pay; answers so far are kept",
         )
 
     def _body(self, ask: Request) -> tuple[str, dict[str, Any]]:
@@ -236,7 +237,7 @@ def _headers(api_key_env: str | None) -> dict[str, str]:
         return {}
     if api_key_env not in os.environ:
         raise InputError(
-            where="traces.openai.api_key_env",
+            where="machine.yaml: traces.openai.api_key_env",
             expected=f"the key in the environment variable {api_key_env}",
             got="no such variable",
             do=f"export {api_key_env}, or correct the name",
@@ -249,9 +250,9 @@ def _tokenizer(folder: Path) -> Any:
 
     if not (folder / "tokenizer_config.json").is_file():
         raise InputError(
-            where="traces.openai.api",
+            where="machine.yaml: traces.openai.api",
             expected=f"a tokenizer in {folder}, since completions sends token ids",
             got="none",
-            do="set traces.openai.api to chat",
+            do="set traces.openai.api to chat in machine.yaml",
         )
     return transformers.AutoTokenizer.from_pretrained(folder)

@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from branchmerge.chat import conversation
 from branchmerge.core.errors import InputError, StageError
-from branchmerge.core.params import Params
+from branchmerge.core.machine import Machine
 from branchmerge.engines.engine import Completion, Request, Sampling
 from branchmerge.engines.vllm import VllmEngine
 
@@ -17,7 +17,7 @@ _LIBRARY = Path(__file__).resolve().parents[1]
 _AHEAD = 2  # batches a replica has in hand, so that it never waits for the next
 
 
-class RayParams(Params):
+class RayMachine(Machine):
     """Where the replicas run.
 
     Args:
@@ -29,11 +29,11 @@ class RayParams(Params):
         environment: Environment variables of the replicas.
     """
 
-    address: str | None
-    replicas: PositiveInt
-    gpus_per_replica: NonNegativeFloat
-    cpus_per_replica: NonNegativeFloat
-    batch_size: PositiveInt
+    address: str | None = None
+    replicas: PositiveInt = 1
+    gpus_per_replica: NonNegativeFloat = 1
+    cpus_per_replica: NonNegativeFloat = 1
+    batch_size: PositiveInt = 64
     start_s: PositiveFloat = 1800
     environment: dict[str, str] = Field(default_factory=dict)
 
@@ -44,9 +44,9 @@ class Replica:
     def __init__(self, model: str, sampling: Sampling, arguments: dict[str, Any]) -> None:
         self._engine = VllmEngine(Path(model), sampling, arguments)
 
-    def is_ready(self) -> bool:
-        """True, once the model is loaded."""
-        return True
+    def made_with(self) -> str:
+        """What may show in its answers, once the model is loaded."""
+        return self._engine.made_with
 
     def complete(self, batch: list[Request]) -> list[Completion]:
         """A batch's completions."""
@@ -60,12 +60,12 @@ class RayEngine:
         model: A folder that every machine of the cluster sees under the same path.
     """
 
-    def __init__(self, model: Path, sampling: Sampling, params: RayParams, arguments: dict[str, Any]) -> None:
+    def __init__(self, model: Path, sampling: Sampling, params: RayMachine, arguments: dict[str, Any]) -> None:
         try:
             import ray
         except ImportError as error:
             raise InputError(
-                where="traces.engine",
+                where="machine.yaml: traces.engine",
                 expected="Ray in this environment",
                 got=str(error),
                 do="install the extra ray, or take another engine",
@@ -86,9 +86,10 @@ class RayEngine:
                 actor.options(scheduling_strategy="SPREAD").remote(str(model.resolve()), sampling, arguments)
                 for _ in range(params.replicas)
             ]
-            ray.get([replica.is_ready.remote() for replica in self._replicas], timeout=params.start_s)
+            loaded = ray.get([replica.made_with.remote() for replica in self._replicas], timeout=params.start_s)
         except (ConnectionError, ray.exceptions.RayError) as error:
             raise self._failed(str(error)) from None
+        self.made_with = " and ".join(sorted(set(loaded)))
 
     def prompt_text(self, question: str) -> str:
         """The text after which the model starts to answer."""
@@ -114,8 +115,8 @@ class RayEngine:
 
     def _failed(self, got: str) -> StageError:
         return StageError(
-            where="traces.ray",
+            where="machine.yaml: traces.ray",
             expected=f"{self._params.replicas} replicas of the teacher at work on the cluster {self._params.address}",
             got=" ".join(got.split())[-500:],
-            do="look at ray status; correct traces.ray or traces.vllm; answers so far are kept",
+            do="look at ray status; correct traces.ray or traces.vllm of machine.yaml; answers so far are kept",
         )

@@ -3,42 +3,45 @@
 from collections.abc import Generator, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import PositiveInt
 
 from branchmerge.chat import conversation
-from branchmerge.core.params import Params
+from branchmerge.core.machine import Machine
 from branchmerge.engines.engine import Completion, Request, Sampling, answered
 
+_MAX_BATCH = 256
+_PROMPT_TOKENS = 1024  # room for a prompt, where a batch is fitted to the memory
 
-class TransformersParams(Params):
+
+class TransformersMachine(Machine):
     """How this engine runs.
 
     Args:
-        batch_size: Answers sampled at once.
-        dtype: Of the weights; "auto" takes that of the folder.
+        batch_size: Answers sampled at once; null for as many as have room, at most 256.
     """
 
-    batch_size: PositiveInt
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    batch_size: PositiveInt | None = None
 
 
 class TransformersEngine:
     """A model that transformers loads and samples from."""
 
-    def __init__(self, model: Path, sampling: Sampling, params: TransformersParams, threads: int) -> None:
+    def __init__(self, model: Path, sampling: Sampling, machine: TransformersMachine, threads: int) -> None:
         import torch
         import transformers
 
         torch.set_num_threads(threads)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._sampling, self._batch_size = sampling, params.batch_size
+        self._sampling = sampling
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(model, padding_side="left")
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
-        network = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=params.dtype)
+        network = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=sampling.dtype)
         self._network = network.to(self._device).eval()
+        self._batch_size = machine.batch_size or fitting_batch(network.config, sampling.max_tokens, at_most=_MAX_BATCH)
+        self.made_with = made_with("transformers", network.dtype, threads)
 
     def prompt_text(self, question: str) -> str:
         """The text after which the model starts to answer."""
@@ -106,3 +109,26 @@ def _processors(sampling: Sampling, seeds: list[int]) -> Any:
         return LogitsProcessorList([])
     nucleus = [TopPLogitsWarper(sampling.top_p)] if sampling.top_p < 1 else []
     return LogitsProcessorList([TemperatureLogitsWarper(float(sampling.temperature)), *nucleus, Draw()])
+
+
+def made_with(engine: str, dtype: Any, threads: int) -> str:
+    """What may show in answers of a model that torch runs in this process."""
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {threads} threads"
+    return f"{engine}, {str(dtype).removeprefix('torch.')}, {device}"
+
+
+def fitting_batch(config: Any, max_tokens: int, at_most: int) -> int:
+    """Answers whose keys and values take at most a quarter of the device's memory, at two float32 numbers each."""
+    import psutil
+    import torch
+
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    row_bytes = (_PROMPT_TOKENS + max_tokens) * config.num_hidden_layers * heads * width * 2 * 4
+    if torch.cuda.is_available():
+        memory_bytes = torch.cuda.get_device_properties(0).total_memory
+    else:
+        memory_bytes = psutil.virtual_memory().total
+    return int(min(max(memory_bytes // 4 // row_bytes, 1), at_most))

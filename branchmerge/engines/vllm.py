@@ -21,7 +21,7 @@ class VllmEngine:
             import vllm
         except ImportError as error:
             raise InputError(
-                where="traces.engine",
+                where="machine.yaml: traces.engine",
                 expected="vLLM in this environment",
                 got=str(error),
                 do="install the extra cpu or gpu (README, Questions and teachers), or take the engine transformers",
@@ -33,15 +33,19 @@ class VllmEngine:
         if current_platform.is_cpu():  # a prompt read in two steps rewinds its seed, which no CPU generator can
             arguments = {"enable_chunked_prefill": False} | arguments
         try:
-            self._llm = vllm.LLM(model=str(model), **arguments)
+            self._llm = vllm.LLM(
+                model=str(model), dtype=sampling.dtype, quantization=sampling.quantization, **arguments
+            )
         except (TypeError, ValueError) as error:
             raise InputError(
-                where="traces.vllm",
+                where="machine.yaml: traces.vllm",
                 expected="arguments of vllm.LLM",
                 got=str(error),
-                do="correct traces.vllm in params.yaml",
+                do="correct traces.vllm in machine.yaml",
             ) from None
         self._tokenizer = self._llm.get_tokenizer()
+        dtype = str(self._llm.llm_engine.vllm_config.model_config.dtype).removeprefix("torch.")
+        self.made_with = f"vllm, {sampling.quantization or dtype}, {current_platform.device_name or 'gpu'}"
         self._params = vllm.SamplingParams(
             temperature=sampling.temperature,
             top_p=sampling.top_p,

@@ -6,35 +6,42 @@ from typing import Any
 
 from branchmerge.chat import conversation
 from branchmerge.core.files import Row
-from branchmerge.core.params import RunParams
-from branchmerge.evaluation.params import BenchmarkParams, EvaluateParams
+from branchmerge.engines.transformers import fitting_batch, made_with
+from branchmerge.evaluation.params import BenchmarkParams, EvaluateMachine, EvaluateParams
 
 TASKS = Path(__file__).parent / "tasks"
+_MAX_BATCH = 40
 
 
-def samples(path: Path, params: EvaluateParams, run_params: RunParams) -> dict[str, list[Row]]:
-    """lm-eval's logged samples of each benchmark, one a question."""
+def samples(
+    path: Path, params: EvaluateParams, machine: EvaluateMachine, seed: int, threads: int
+) -> tuple[dict[str, list[Row]], str]:
+    """lm-eval's logged samples of each benchmark, one a question; and what they were made with."""
     import lm_eval
     import torch
+    import transformers
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
-    torch.set_num_threads(run_params.threads)
+    torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    longest = max(benchmark.max_tokens for benchmark in params.benchmarks.values())
+    config = transformers.AutoConfig.from_pretrained(path)
+    batch_size = machine.batch_size or fitting_batch(config, longest, at_most=_MAX_BATCH)
+    model = HFLM(pretrained=str(path), device=device, dtype=params.dtype, batch_size=batch_size)
     results = lm_eval.simple_evaluate(
-        model=HFLM(pretrained=str(path), device=device, dtype=params.dtype, batch_size=params.batch_size),
+        model=model,
         tasks=[_task(name, benchmark) for name, benchmark in params.benchmarks.items()],
         task_manager=TaskManager(include_path=str(TASKS), include_defaults=False),
         apply_chat_template=True,
         bootstrap_iters=0,
-        random_seed=run_params.seed,
-        numpy_random_seed=run_params.seed,
-        torch_random_seed=run_params.seed,
-        fewshot_random_seed=run_params.seed,
+        random_seed=seed,
+        numpy_random_seed=seed,
+        torch_random_seed=seed,
+        fewshot_random_seed=seed,
     )
     assert results is not None  # None only on other ranks than the first
-    samples: dict[str, list[Row]] = results["samples"]
-    return samples
+    return results["samples"], made_with("lm-eval hf", model.model.dtype, threads)
 
 
 def _task(name: str, params: BenchmarkParams) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
+from branchmerge.core.machine import Machine
 from branchmerge.core.params import Params
 
 
@@ -30,7 +31,19 @@ class EvaluateParams(Params):
     """
 
     sections = ("evaluate",)
+    of_the_machine = frozenset({"batch_size"})
 
-    batch_size: PositiveInt
     dtype: Literal["auto", "float32", "bfloat16"]
     benchmarks: dict[str, BenchmarkParams] = Field(min_length=1)
+
+
+class EvaluateMachine(Machine):
+    """How models are asked here.
+
+    Args:
+        batch_size: Answers at once; null for as many as have room, at most 40: a batch lasts as long as its longest.
+    """
+
+    sections = ("evaluate",)
+
+    batch_size: PositiveInt | None = None

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from branchmerge.core.machine import Machine
 from branchmerge.grading import task
 from branchmerge.grading.answers import final_program
 from branchmerge.grading.equality import Equality, Grader
@@ -34,11 +35,11 @@ class VerifyParams(ProgramParams):
         unit_may_be_missing: Whether a number alone is right where the gold answer has a unit.
         wall_s: A comparison that takes longer is unverifiable.
         memory_mib: Address space a comparison may take.
-        workers: Answers graded at once, each in processes of its own; null for as many as run.threads.
         majority: When the most frequent answer counts as correct for want of a gold one; null for never.
     """
 
     sections = ("verify",)
+    of_the_machine = frozenset({"workers"})
 
     grader: Grader
     graders: dict[str, Grader] = Field(default_factory=dict)
@@ -46,8 +47,19 @@ class VerifyParams(ProgramParams):
     unit_may_be_missing: bool
     wall_s: PositiveFloat
     memory_mib: PositiveInt
-    workers: PositiveInt | None = None
     majority: MajorityParams | None = None
+
+
+class VerifyMachine(Machine):
+    """How many answers are graded at once here.
+
+    Args:
+        workers: Each in processes of its own; null for as many as run.threads.
+    """
+
+    sections = ("verify",)
+
+    workers: PositiveInt | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from typing import Any
 
 from branchmerge.chat import contract
 from branchmerge.core.files import content_id, whole_folder
-from branchmerge.core.params import RunParams
 from branchmerge.merging.params import OURS, MergeParams
 from branchmerge.merging.recipes import STUDENT, located, recipes
 
@@ -21,10 +20,11 @@ _CARRIED_OVER = (
 )
 
 
-def merge(params: MergeParams, run_params: RunParams, folder: Path, known: Path | None = None) -> None:
+def merge(params: MergeParams, seed: int, threads: int, folder: Path, known: Path | None = None) -> None:
     """Write the merged model, its tokenizer and its recipe into a folder; same inputs, same bytes.
 
     Args:
+        seed: Of methods that draw at random.
         known: Folder that keeps what is merged on the way, for merges that begin alike; None to keep nothing.
     """
     from ruamel.yaml import YAML
@@ -35,11 +35,11 @@ def merge(params: MergeParams, run_params: RunParams, folder: Path, known: Path 
         made: list[Path] = []
         for step in steps[:-1]:
             recipe = located(step, made)
-            made.append(between / content_id(recipe, run_params.seed))
+            made.append(between / content_id(recipe, seed))
             if not made[-1].exists():
                 with whole_folder(made[-1]) as partial:
-                    _run(recipe, partial, params, run_params)
-        _run(located(steps[-1], made), folder, params, run_params)
+                    _run(recipe, partial, params, seed, threads)
+        _run(located(steps[-1], made), folder, params, seed, threads)
     for name in _CARRIED_OVER:  # mergekit leaves some of them out, depending on the recipe
         if (STUDENT / name).exists():
             shutil.copyfile(STUDENT / name, folder / name)
@@ -47,28 +47,28 @@ def merge(params: MergeParams, run_params: RunParams, folder: Path, known: Path 
         YAML().dump_all(steps, stream)
 
 
-def _run(recipe: dict[str, Any], target: Path, params: MergeParams, run_params: RunParams) -> None:
-    if params.method != OURS or params.is_parity or not _streamed(recipe, target, run_params):
-        _run_mergekit(recipe, target, run_params)
+def _run(recipe: dict[str, Any], target: Path, params: MergeParams, seed: int, threads: int) -> None:
+    if params.method != OURS or params.is_parity or not _streamed(recipe, target, threads):
+        _run_mergekit(recipe, target, seed, threads)
 
 
-def _streamed(recipe: dict[str, Any], target: Path, run_params: RunParams) -> bool:
+def _streamed(recipe: dict[str, Any], target: Path, threads: int) -> bool:
     from branchmerge.merging.mergekit_plugin import register
     from branchmerge.merging.streaming import stream_merge
 
     register()
-    return stream_merge(recipe, target, run_params.threads)
+    return stream_merge(recipe, target, threads)
 
 
-def _run_mergekit(recipe: dict[str, Any], target: Path, run_params: RunParams) -> None:
+def _run_mergekit(recipe: dict[str, Any], target: Path, seed: int, threads: int) -> None:
     import torch
     from mergekit.config import MergeConfiguration
     from mergekit.merge import MergeOptions, run_merge
 
-    torch.set_num_threads(run_params.threads)
+    torch.set_num_threads(threads)
     run_merge(
         MergeConfiguration.model_validate(recipe),
         str(target),
         # seeded: dare_ties drops at random, arcee_fusion samples its quantiles
-        MergeOptions(random_seed=run_params.seed, lazy_unpickle=True, write_model_card=False, quiet=True),
+        MergeOptions(random_seed=seed, lazy_unpickle=True, write_model_card=False, quiet=True),
     )

@@ -6,17 +6,17 @@ against its parents'. That finds broken merges, not bad ones; how good it is the
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from branchmerge.chat.conversation import THINK_CLOSE, training_row
 from branchmerge.core.errors import StageError
 from branchmerge.core.files import Row, read_rows, write_json
-from branchmerge.core.params import Params, RunParams
+from branchmerge.core.params import Params
 from branchmerge.core.records import SFT
 from branchmerge.engines.engine import Request, Sampling
-from branchmerge.engines.transformers import TransformersEngine, TransformersParams
+from branchmerge.engines.transformers import TransformersEngine, TransformersMachine
 
 _MIN_REPEATS, _MIN_LOOP_CHARACTERS, _MAX_UNIT_CHARACTERS = 5, 20, 400
 
@@ -34,9 +34,8 @@ class SmokeParams(Params):
     """
 
     rows_per_domain: PositiveInt
-    batch_size: PositiveInt
     max_tokens: PositiveInt
-    dtype: str = Field(pattern="auto|float32|bfloat16")
+    dtype: Literal["auto", "float32", "bfloat16"]
     min_closed_ratio: float | None = Field(ge=0, le=1)
     min_stopped_ratio: float | None = Field(ge=0, le=1)
     max_loop_ratio: float | None = Field(ge=0, le=1)
@@ -48,7 +47,7 @@ def check_smoke(
     parents: dict[str, Path],
     datasets: dict[str, Path],
     params: SmokeParams,
-    run: RunParams,
+    threads: int,
     evidence: Path,
 ) -> None:
     """Ask and measure the merged model, keep what it said, and fail if a check does.
@@ -66,8 +65,8 @@ def check_smoke(
     transformers.utils.logging.disable_progress_bar()
     rows = {domain: read_rows(file, SFT)[: params.rows_per_domain] for domain, file in datasets.items()}
     _check_weights(merged)
-    answers = _answers(merged, rows, params, run)
-    losses = {name: _losses(folder, rows, params, run) for name, folder in {**parents, "merged": merged}.items()}
+    answers = _answers(merged, rows, params, threads)
+    losses = {name: _losses(folder, rows, params, threads) for name, folder in {**parents, "merged": merged}.items()}
     failed = [*_failed_answers(answers, params), *_failed_losses(losses, params)]
     write_json(evidence, {"failed": failed, "losses": losses, "answers": answers})
     if failed:
@@ -96,10 +95,9 @@ def _check_weights(folder: Path) -> None:
         )
 
 
-def _answers(folder: Path, rows: dict[str, list[Row]], params: SmokeParams, run: RunParams) -> list[Row]:
-    sampling = Sampling(temperature=0, top_p=1, max_tokens=params.max_tokens)
-    settings = TransformersParams.model_validate({"batch_size": params.batch_size, "dtype": params.dtype})
-    engine = TransformersEngine(folder, sampling, settings, run.threads)
+def _answers(folder: Path, rows: dict[str, list[Row]], params: SmokeParams, threads: int) -> list[Row]:
+    sampling = Sampling(temperature=0, top_p=1, max_tokens=params.max_tokens, dtype=params.dtype)
+    engine = TransformersEngine(folder, sampling, TransformersMachine(), threads)
     asked = {row["trace_id"]: (domain, row) for domain, of in rows.items() for row in of}
     requests = iter([Request(name, row["messages"][0]["content"]) for name, (_, row) in asked.items()])
     found = []
@@ -155,12 +153,12 @@ def _failed_losses(losses: dict[str, dict[str, float]], params: SmokeParams) -> 
     ]
 
 
-def _losses(folder: Path, rows: dict[str, list[Row]], params: SmokeParams, run: RunParams) -> dict[str, float]:
+def _losses(folder: Path, rows: dict[str, list[Row]], params: SmokeParams, threads: int) -> dict[str, float]:
     """Mean loss of a token of the answers, by domain."""
     import torch
     import transformers
 
-    torch.set_num_threads(run.threads)
+    torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=params.dtype).to(device).eval()

@@ -1,19 +1,21 @@
-"""params.yaml as a plan sees it: every section that costs something, read once."""
+"""params.yaml and machine.yaml as a plan sees them: every section that costs something, read once."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from branchmerge.bases.params import BaseParams
+from branchmerge.core.machine import read_machine
 from branchmerge.core.params import RunParams, read_params, read_section
 from branchmerge.curation.params import CurateParams
-from branchmerge.evaluation.params import EvaluateParams
+from branchmerge.engines.choice import TracesMachine
+from branchmerge.evaluation.params import EvaluateMachine, EvaluateParams
 from branchmerge.plan.shapes import Shape, shape_of
 from branchmerge.rowstore.params import TracesParams
 from branchmerge.sources.params import SourceParams
 from branchmerge.sources.prompts import PromptsParams
 from branchmerge.training.hyperparameters import MixtureParams, SftParams, TrainingParams
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import Setup, read_setup
 
 STUDENT = "student"
 
@@ -23,6 +25,8 @@ class Build:
     """The sections of params.yaml.
 
     Args:
+        setup: How this machine trains.
+        answering, evaluation: What runs the models that answer.
         shapes: Of the base models; None for one that only a server has.
         training: Of each branch and mixture, by the stage that trains it.
         domains: Whose rows each of them learns.
@@ -30,7 +34,8 @@ class Build:
     """
 
     run: RunParams
-    launch: LaunchParams
+    setup: Setup
+    answering: TracesMachine
     bases: dict[str, BaseParams]
     shapes: dict[str, Shape | None]
     sources: dict[str, SourceParams]
@@ -40,6 +45,7 @@ class Build:
     training: dict[str, TrainingParams]
     domains: dict[str, tuple[str, ...]]
     evaluate: EvaluateParams
+    evaluation: EvaluateMachine
     evaluated: dict[str, Path]
     branches: int
 
@@ -56,14 +62,15 @@ class Build:
 
 
 def read_build() -> Build:
-    """The build of params.yaml."""
+    """The build of params.yaml on this machine."""
     bases = {name: read_params(BaseParams, model=name) for name in read_section("base")}
     domains = list(read_section("domains"))
     mixtures = {name: read_params(MixtureParams, name=name) for name in read_section("mixture")}
     branches = {name: read_params(SftParams, domain=name) for name in domains}
     return Build(
         run=read_params(RunParams),
-        launch=read_params(LaunchParams),
+        setup=read_setup(),
+        answering=read_machine(TracesMachine),
         bases=bases,
         shapes={name: shape_of(base, name) for name, base in bases.items()},
         sources={name: read_params(SourceParams, name=name) for name in read_section("source")},
@@ -74,6 +81,7 @@ def read_build() -> Build:
         domains=_by_stage("sft", {name: (name,) for name in domains})
         | _by_stage("mixture", {name: mixture.domains for name, mixture in mixtures.items()}),
         evaluate=read_params(EvaluateParams),
+        evaluation=read_machine(EvaluateMachine),
         evaluated={name: Path(folder) for name, folder in read_section("models").items()},
         branches=len(domains),
     )

@@ -13,7 +13,9 @@ from branchmerge.plan.shapes import Shape
 from branchmerge.rowstore.ready_made import SOURCES
 from branchmerge.training.batches import split_batch
 from branchmerge.training.hyperparameters import TrainingParams
+from branchmerge.training.machine import LaunchMachine, Setup
 
+TRANSFORMERS_BATCH, EVALUATE_BATCH = 256, 40  # where a batch is fitted to the memory, its largest
 VLLM_BATCH = 64  # ASSUMED rows that vLLM has under way
 LONGEST = 2  # ASSUMED answer of a batch, in mean answers; 1.2 to 2.0 on the toy, whose batches hold questions as long
 ASSUMED_ANSWERS = (
@@ -92,14 +94,13 @@ def optimiser_steps(params: TrainingParams, lengths: Lengths) -> tuple[int, floa
     return params.epochs * math.ceil(learnt / rows_in_batch), float(params.epochs * learnt)
 
 
-def _learning(
-    stage: str, shape: Shape, params: TrainingParams, lengths: Lengths, device: Device, processes: int
-) -> Cost:
+def _learning(stage: str, shape: Shape, params: TrainingParams, lengths: Lengths, device: Device, setup: Setup) -> Cost:
     steps, rows = optimiser_steps(params, lengths)
-    batches = split_batch(stage, params.batch_size, params.max_batch_size_per_device, processes)
+    processes = setup.launch.world_size
+    batches = split_batch(stage, params.batch_size, setup.sft.max_batch_size_per_device, processes)
     flops = learning_flops(shape, rows * lengths.mean, rows * lengths.mean_square, params.lora is not None)
     padding = 1.0 if params.packing else lengths.padding(batches.per_device)
-    computed = flops * padding * (4 / 3 if params.gradient_checkpointing else 1)  # a second forward pass
+    computed = flops * padding * (4 / 3 if setup.sft.gradient_checkpointing else 1)  # a second forward pass
     return Cost(
         stage=stage,
         rows=round(rows),
@@ -114,6 +115,7 @@ def _learning(
 
 
 def _bases(build: Build, device: Device) -> Iterator[Cost]:
+    alone = build.setup.model_copy(update={"launch": LaunchMachine()})
     for name, base in build.bases.items():
         shape = build.shapes[name]
         if base.scratch is not None and shape is not None:
@@ -121,13 +123,13 @@ def _bases(build: Build, device: Device) -> Iterator[Cost]:
             mean = MEAN_SHARE * params.max_length
             rows = sum(base.scratch.problems.values())
             origin = f"ASSUMED problems of {MEAN_SHARE:.3f} of max_length"
-            yield _learning(f"base@{name}", shape, params, Lengths(rows, mean, mean**2, origin), device, 1)
+            yield _learning(f"base@{name}", shape, params, Lengths(rows, mean, mean**2, origin), device, alone)
 
 
 def _trained(build: Build, device: Device, stage: str, running: set[str]) -> Cost:
     params = build.training[stage]
     lengths = lengths_of(build, build.domains[stage], running, params.max_length)
-    return _learning(stage, build.student, params, lengths, device, build.launch.world_size)
+    return _learning(stage, build.student, params, lengths, device, build.setup)
 
 
 @dataclass(frozen=True)
@@ -195,8 +197,8 @@ def _traces(build: Build, device: Device, running: set[str]) -> Iterator[Cost]:
             continue  # ready-made answers cost nothing; a server's cost money, which traces itself limits
         questions, origin = questions_of(build, domain, "train", running)
         rows = questions * params.samples_per_prompt
-        to_the_end = params.transformers if params.engine == "transformers" else None
-        batch = to_the_end.batch_size if to_the_end else VLLM_BATCH
+        to_the_end = build.answering.transformers if build.answering.engine == "transformers" else None
+        batch = (to_the_end.batch_size or TRANSFORMERS_BATCH) if to_the_end else VLLM_BATCH
         tokens, computed = _assumed(rows, batch, params.max_tokens)
         said = ASSUMED_ANSWERS
         file = Path(f"data/traces/{domain}.parquet")
@@ -234,7 +236,7 @@ def _merged(build: Build, device: Device) -> Cost:
 def _evaluated(build: Build, device: Device, model: str, running: set[str]) -> Cost:
     shape = build.shape_at(build.evaluated[model])
     assert shape is not None, "a served model has no folder to evaluate"
-    batch = build.evaluate.batch_size
+    batch = build.evaluation.batch_size or EVALUATE_BATCH
     rows, tokens, computed = 0, _Tokens.of(0, 0), _Tokens.of(0, 0)
     origins: dict[str, None] = {}
     for name, benchmark in build.evaluate.benchmarks.items():

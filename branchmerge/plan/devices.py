@@ -9,7 +9,8 @@ from pathlib import Path
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from branchmerge.core.errors import InputError
-from branchmerge.core.params import Params, RunParams, read_params
+from branchmerge.core.machine import RunMachine, read_machine
+from branchmerge.core.params import Params, read_params
 
 TABLE = Path(__file__).parent / "gpus.yaml"
 CPU = "cpu"
@@ -78,7 +79,7 @@ def device(name: str | None, is_float32: bool) -> Device:
             do=f"choose one, or add a row to {TABLE.name}",
         )
     row = read_params(DeviceRow, file=TABLE, device=chosen)
-    threads = read_params(RunParams).threads
+    threads = read_machine(RunMachine).threads
     return Device(
         name=chosen,
         memory_bytes=row.memory_gib * 2**30 if row.memory_gib else _memory_bytes(),

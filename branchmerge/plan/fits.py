@@ -8,31 +8,32 @@ from branchmerge.plan.devices import CPU, Device
 from branchmerge.plan.memory import memory
 from branchmerge.plan.shapes import Shape
 from branchmerge.training.hyperparameters import LoraParams, TrainingParams
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import LaunchMachine, Setup
 
-Setting = tuple[TrainingParams, LaunchParams]
+Setting = tuple[TrainingParams, Setup]
 _LORA = LoraParams(rank=16, alpha=32)
 _PER_NODE, _MOST_NODES = 8, 8
 
 
-def usable_bytes(device: Device, launch: LaunchParams) -> float:
+def usable_bytes(device: Device, launch: LaunchMachine) -> float:
     """What one process may fill; on a CPU all processes of a node share its memory."""
     return device.usable_bytes / (launch.processes if device.name == CPU else 1)
 
 
-def check_fits(stage: str, shape: Shape, params: TrainingParams, launch: LaunchParams, device: Device) -> None:
+def check_fits(stage: str, shape: Shape, params: TrainingParams, setup: Setup, device: Device) -> None:
     """Refuse a run that cannot fit.
 
     Raises:
         InputError: With the nearest setting that fits: the fewest changes, and of those the mildest.
     """
-    needed, usable = memory(stage, shape, params, launch), usable_bytes(device, launch)
+    launch = setup.launch
+    needed, usable = memory(stage, shape, params, setup), usable_bytes(device, launch)
     if needed.total <= usable:
         return
     largest = max(
         ("activations", "logits", "weights", "gradients", "optimiser"), key=lambda part: getattr(needed, part)
     )
-    nearest = _nearest(stage, shape, (params, launch), device)
+    nearest = _nearest(stage, shape, (params, setup), device)
     raise InputError(
         where=f"{stage} on {launch.world_size} x {device.name}, {launch.strategy}",
         expected=f"at most {usable / 2**30:.1f} GiB on a device",
@@ -48,26 +49,36 @@ def _nearest(stage: str, shape: Shape, setting: Setting, device: Device) -> str 
             words = [word for word, _ in chosen]
             if len({word.split()[0] for word in words}) < count:
                 continue  # two values of one setting
-            params, launch = setting
+            params, setup = setting
             for _, change in chosen:
-                params, launch = change((params, launch))
+                params, setup = change((params, setup))
+            launch = setup.launch
             if (launch.strategy == "none" and launch.world_size > 1) or params.batch_size % launch.world_size:
                 continue
-            if memory(stage, shape, params, launch).total <= usable_bytes(device, launch):
-                return ", ".join(words)
+            if memory(stage, shape, params, setup).total <= usable_bytes(device, launch):
+                return f"{', '.join(words)} {_file_of(words)}"
     return None
+
+
+def _file_of(words: list[str]) -> str:
+    """Where a person sets them."""
+    asked = [word for word in words if word.startswith("lora")]
+    if not asked:
+        return "in machine.yaml"
+    return "in params.yaml" if asked == words else "(lora in params.yaml, the rest in machine.yaml)"
 
 
 def _changes(setting: Setting, device: Device) -> list[tuple[str, Callable[[Setting], Setting]]]:
     """Everything that saves memory, mildest first: what leaves the result as it is, then more devices, then LoRA."""
-    params, launch = setting
+    params, setup = setting
+    launch, machine = setup.launch, setup.sft
     found: list[tuple[str, Callable[[Setting], Setting]]] = []
-    if params.max_batch_size_per_device != 1:
-        found.append(("max_batch_size_per_device 1", _params(max_batch_size_per_device=1)))
-    if not params.gradient_checkpointing:
-        found.append(("gradient_checkpointing true", _params(gradient_checkpointing=True)))
-    if not params.liger and device.name != CPU:
-        found.append(("liger true", _params(liger=True)))
+    if machine.max_batch_size_per_device != 1:
+        found.append(("sft.max_batch_size_per_device 1", _sft(max_batch_size_per_device=1)))
+    if not machine.gradient_checkpointing:
+        found.append(("sft.gradient_checkpointing true", _sft(gradient_checkpointing=True)))
+    if not machine.liger and device.name != CPU:
+        found.append(("sft.liger true", _sft(liger=True)))
     if device.name != CPU:
         order = ("none", "ddp", "zero2", "zero3")
         start = order.index(launch.strategy) + 1 if launch.strategy in order else len(order)
@@ -91,4 +102,12 @@ def _params(**values: object) -> Callable[[Setting], Setting]:
 
 
 def _launch(**values: object) -> Callable[[Setting], Setting]:
-    return lambda setting: (setting[0], setting[1].model_copy(update=values))
+    return lambda setting: (setting[0], _with(setting[1], "launch", values))
+
+
+def _sft(**values: object) -> Callable[[Setting], Setting]:
+    return lambda setting: (setting[0], _with(setting[1], "sft", values))
+
+
+def _with(setup: Setup, section: str, values: dict[str, object]) -> Setup:
+    return setup.model_copy(update={section: getattr(setup, section).model_copy(update=values)})

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from branchmerge.plan.shapes import Shape
 from branchmerge.training.batches import split_batch
 from branchmerge.training.hyperparameters import TrainingParams
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import LaunchMachine, Setup, SftMachine
 
 _ADAM = 8  # bytes a parameter: two float32 moments
 _FLOAT32 = 4
@@ -43,22 +43,23 @@ class Memory:
         return float(sum(asdict(self).values()))
 
 
-def memory(stage: str, shape: Shape, params: TrainingParams, launch: LaunchParams) -> Memory:
+def memory(stage: str, shape: Shape, params: TrainingParams, setup: Setup) -> Memory:
     """Memory of a training run on each device."""
-    rows = split_batch(stage, params.batch_size, params.max_batch_size_per_device, launch.world_size).per_device
-    tokens = rows * params.max_length
+    launch = setup.launch
+    batches = split_batch(stage, params.batch_size, setup.sft.max_batch_size_per_device, launch.world_size)
+    tokens = batches.per_device * params.max_length
     weights, gathered, gradients, optimiser = _states(shape, params, launch)
     return Memory(
         weights=weights,
         gathered=gathered,
         gradients=gradients,
         optimiser=optimiser,
-        activations=tokens * _activation_bytes(shape, params, launch),
-        logits=tokens * _logit_bytes(shape, params),
+        activations=tokens * _activation_bytes(shape, params, setup),
+        logits=tokens * _logit_bytes(shape, setup.sft),
     )
 
 
-def _states(shape: Shape, params: TrainingParams, launch: LaunchParams) -> tuple[float, float, float, float]:
+def _states(shape: Shape, params: TrainingParams, launch: LaunchMachine) -> tuple[float, float, float, float]:
     """Weights, gathered, gradients, optimiser.
 
     bfloat16 under DeepSpeed: 16-bit weights, and float32 ones with the optimiser. Elsewhere: float32 weights, which
@@ -83,7 +84,7 @@ def _states(shape: Shape, params: TrainingParams, launch: LaunchParams) -> tuple
     return weights, 2 * p if is_half else 0.0, _FLOAT32 * t + buckets, _ADAM * t
 
 
-def _activation_bytes(shape: Shape, params: TrainingParams, launch: LaunchParams) -> float:
+def _activation_bytes(shape: Shape, params: TrainingParams, setup: Setup) -> float:
     """Bytes a token, of all layers; with checkpointing the layers' inputs, and one whole layer.
 
     Counted by autograd's saved tensors on a Qwen2 with SDPA (a slow test counts again). float32: 4 (8h + 4i + 2kv);
@@ -92,16 +93,16 @@ def _activation_bytes(shape: Shape, params: TrainingParams, launch: LaunchParams
     h, i, kv = shape.hidden, shape.intermediate, shape.key_value
     if params.dtype == "float32":
         layer, kept = 4.0 * (8 * h + 4 * i + 2 * kv), 4 * h
-    elif launch.strategy in ("zero2", "zero3"):
+    elif setup.launch.strategy in ("zero2", "zero3"):
         layer, kept = 8.0 * h + 2 * (6 * h + 4 * i + 2 * kv), 2 * h
     else:
         layer, kept = 16.0 * h + 2 * (7 * h + 4 * i + 2 * kv), 4 * h
-    return shape.layers * kept + layer if params.gradient_checkpointing else shape.layers * layer
+    return shape.layers * kept + layer if setup.sft.gradient_checkpointing else shape.layers * layer
 
 
-def _logit_bytes(shape: Shape, params: TrainingParams) -> float:
+def _logit_bytes(shape: Shape, machine: SftMachine) -> float:
     """Bytes a token: logits, their float32 copy, and both gradients; liger makes them in small pieces.
 
     Liger's pieces and its gradient of the last hidden states are about 8 bytes of h.
     """
-    return 8.0 * shape.hidden if params.liger else 12.0 * shape.vocab
+    return 8.0 * shape.hidden if machine.liger else 12.0 * shape.vocab

@@ -44,7 +44,7 @@ class Plan:
         """Everything as plain values; bytes, seconds and operations."""
         return {
             "device": asdict(self.device),
-            "launch": self.build.launch.model_dump(),
+            "setup": self.build.setup.model_dump(),
             "parameters": {name: shape.parameters for name, shape in self.build.shapes.items() if shape},
             "stages": [asdict(rerun) for rerun in self.reruns],
             "costs": [
@@ -54,7 +54,7 @@ class Plan:
             "memory": {
                 stage: asdict(needed)
                 | {"model_states": needed.model_states, "total": needed.total}
-                | {"usable": usable_bytes(self.device, self.build.launch)}
+                | {"usable": usable_bytes(self.device, self.build.setup.launch)}
                 for stage, needed in self.memories.items()
             },
             "disk": asdict(self.disk) | {"total": self.disk.total, "free": self.free_bytes},
@@ -74,15 +74,13 @@ def make_plan(gpu: str | None) -> Plan:
     chosen = device(gpu, all(params.dtype == "float32" for params in build.training.values()))
     for stage, params in build.training.items():
         if stage in running:
-            check_fits(stage, build.student, params, build.launch, chosen)
+            check_fits(stage, build.student, params, build.setup, chosen)
     return Plan(
         build=build,
         device=chosen,
         reruns=changed,
         costs=costs(build, chosen, running),
-        memories={
-            stage: memory(stage, build.student, params, build.launch) for stage, params in build.training.items()
-        },
+        memories={stage: memory(stage, build.student, params, build.setup) for stage, params in build.training.items()},
         disk=disk(build, running, _has_links()),
         free_bytes=free_bytes(),
         published=_published(build),

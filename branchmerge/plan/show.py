@@ -71,7 +71,7 @@ def _usd(plan: Plan, cost: Cost) -> str:
 def _memory(plan: Plan, shown: list[Cost]) -> Any:
     from rich.table import Table
 
-    launch, parts = plan.build.launch, list(Memory.__dataclass_fields__)
+    launch, parts = plan.build.setup.launch, list(Memory.__dataclass_fields__)
     result = Table(
         _first("run"),
         *parts,

@@ -106,7 +106,7 @@ def answer_all(
             poll_s = _POLL_S
             with closing(engine.complete(chain([first], rows))) as completions:
                 for completion in completions:
-                    store.record(completion)
+                    store.record(completion, engine.made_with)
                     asked += 1
                     progress.count(completion, store.tally)
                     if completion.finish_reason in FAILED and _failed_too_many(store, total, allowance.limits):

@@ -19,7 +19,8 @@ create table if not exists answers (
     completion_tokens integer,
     stored_at real not null,
     error text,
-    response text
+    response text,
+    made_with text
 );
 create table if not exists claims (
     trace_id text primary key, owner text not null, prompt_tokens integer not null, completion_tokens integer not null
@@ -63,6 +64,12 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("pragma synchronous = normal")  # a crash of the machine may lose the last rows, never the file
         if version == 0:
             db.executescript(f"begin immediate; {_SCHEMA} pragma user_version = {VERSION}; commit;")
+        elif version == VERSION and "made_with" not in _columns(db):  # a store from before it was kept
+            try:
+                db.execute("alter table answers add column made_with text")
+            except sqlite3.OperationalError as error:
+                if "duplicate column" not in str(error):  # another process was first
+                    raise
         elif version != VERSION:
             raise StageError(
                 where=str(path),
@@ -74,6 +81,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _columns(db: sqlite3.Connection) -> list[str]:
+    return [row[1] for row in db.execute("pragma table_info(answers)")]
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> StageError:

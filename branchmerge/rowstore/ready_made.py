@@ -38,6 +38,7 @@ def ready_made(prompts: Iterator[Row], sources: list[str], domain: str) -> list[
                 "prompt_tokens": None,
                 "completion_tokens": None,
                 "teacher": teacher,
+                "made_with": None,
             }
         )
         for question, answered in answers.items()

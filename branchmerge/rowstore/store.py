@@ -26,8 +26,8 @@ create temp table wanted (
 create unique index temp.wanted_by_id on wanted (trace_id);
 """
 _ANSWER = (
-    "(trace_id, teacher, response, finish_reason, error, prompt_tokens, completion_tokens, stored_at)"
-    " values (?, ?, ?, ?, ?, ?, ?, ?)"
+    "(trace_id, teacher, response, finish_reason, error, prompt_tokens, completion_tokens, made_with, stored_at)"
+    " values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _MISSING = """
 from wanted
@@ -192,8 +192,8 @@ class Store:
             ).fetchone()[0]
         )
 
-    def record(self, completion: Completion) -> None:
-        """Keep an answer, at once and whole."""
+    def record(self, completion: Completion, made_with: str) -> None:
+        """Keep an answer, at once and whole, with what may show of its engine."""
         with self._transaction():
             self._db.execute(
                 f"insert or replace into answers {_ANSWER}",
@@ -205,6 +205,7 @@ class Store:
                     completion.error,
                     completion.prompt_tokens,
                     completion.completion_tokens,
+                    made_with,
                     time.time(),
                 ),
             )
@@ -223,7 +224,16 @@ class Store:
         Rows that failed are left out, so that they can be asked again.
         """
         remaining = (row for row in rows if row["finish_reason"] not in FAILED)
-        names = ("trace_id", "teacher", "response", "finish_reason", "error", "prompt_tokens", "completion_tokens")
+        names = (
+            "trace_id",
+            "teacher",
+            "response",
+            "finish_reason",
+            "error",
+            "prompt_tokens",
+            "completion_tokens",
+            "made_with",
+        )
         while block := list(islice(remaining, _BLOCK)):  # in blocks: other processes write in between
             with self._transaction():
                 self._db.executemany(
@@ -259,6 +269,7 @@ class Store:
             "prompt_tokens",
             "completion_tokens",
             "teacher",
+            "made_with",
         )
         found = self._db.execute(
             f"select {', '.join(names)} from wanted join answers using (trace_id) order by trace_id"

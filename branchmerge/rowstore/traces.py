@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from branchmerge.chat import contract, conversation
+from branchmerge.core.cost import Cost
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, content_id, folder_hash, iterate_rows, write_sorted_rows
 from branchmerge.core.params import RunParams
 from branchmerge.core.records import TRACE
-from branchmerge.engines.engine import Engine, Sampling
+from branchmerge.engines.choice import TracesMachine, make_engine
+from branchmerge.engines.engine import Sampling
 from branchmerge.engines.served import served_model
 from branchmerge.rowstore.asking import Allowance, answer_all
 from branchmerge.rowstore.last_output import last_output
@@ -20,14 +22,16 @@ from branchmerge.rowstore.store import Store, Wanted
 def sample(
     prompts: Iterator[Row],
     params: TracesParams,
+    machine: TracesMachine,
     run_params: RunParams,
+    threads: int,
     domain: str,
     target: Path,
     retry_failed: bool,
-    cost: dict[str, float],
+    cost: Cost,
 ) -> None:
     """Have every sample answered, and write those of this domain."""
-    model = _model(params, domain)
+    model = _model(params, machine, domain)
     # the contract says only what the folder's other files say; with it, answers paid for before it existed were lost
     teacher = f"{params.teacher.name}@{folder_hash(params.teacher, without=contract.FILE)}"
     sampling = Sampling(**params.model_dump(include=set(Sampling.model_fields)))
@@ -40,7 +44,7 @@ def sample(
             print(f"{store.forget_failed()} failed rows are asked again")
         asked = answer_all(
             store,
-            lambda: _engine(params, model, sampling, run_params.threads),
+            lambda: make_engine(machine, params.teacher, model, sampling, threads),
             Allowance(params, sampling.max_tokens, overhead_bytes),
             f"traces {domain}",
         )
@@ -54,7 +58,7 @@ def sample(
 def _refill(store: Store, known: Path) -> None:
     """Take into the store what the last run wrote; an older version's file is passed over."""
     try:
-        store.refill(iterate_rows(known, TRACE))
+        store.refill(iterate_rows(known, TRACE, may_lack="made_with"))
     except InputError as error:
         print(f"the last traces are not used: {error}", file=sys.stderr)
 
@@ -77,7 +81,7 @@ def trace(row: Row) -> Row:
     return row | {"reasoning": parts.reasoning, "answer": parts.answer}
 
 
-def _model(params: TracesParams, domain: str) -> str:
+def _model(params: TracesParams, machine: TracesMachine, domain: str) -> str:
     """The teacher's name as its engine knows it: the folder, or what a server calls it."""
     served = served_model(params.teacher)
     if served is None and not (params.teacher / "config.json").is_file():
@@ -87,40 +91,19 @@ def _model(params: TracesParams, domain: str) -> str:
             got=str(params.teacher),
             do="name a model that the base stage makes, such as models/teacher",
         )
-    if served is not None and params.engine != "openai":
+    if served is not None and machine.engine != "openai":
         raise InputError(
-            where=f"domains.{domain}.traces.engine",
+            where="machine.yaml: traces.engine",
             expected=f"openai, since {params.teacher} is only served elsewhere",
-            got=params.engine,
-            do="set traces.engine to openai, or give the teacher's weights in base",
+            got=machine.engine,
+            do="set traces.engine: openai and traces.openai.url in machine.yaml, or give the teacher's weights in base",
         )
-    named = params.openai.model if params.openai else None
+    named = machine.openai.model if machine.engine == "openai" and machine.openai else None
     if named is not None and served is not None and named != served:
         raise InputError(
-            where=f"domains.{domain}.traces.openai.model",
+            where="machine.yaml: traces.openai.model",
             expected=f"{served}, the model of {params.teacher}",
             got=named,
             do="change base.*.served, so that answers of two models are kept apart, and leave openai.model out",
         )
     return named or served or str(params.teacher)
-
-
-def _engine(params: TracesParams, model: str, sampling: Sampling, threads: int) -> Engine:
-    if params.engine == "vllm":
-        from branchmerge.engines.vllm import VllmEngine
-
-        return VllmEngine(params.teacher, sampling, params.vllm)
-    if params.engine == "openai":
-        from branchmerge.engines.openai import OpenAIEngine
-
-        assert params.openai is not None
-        return OpenAIEngine(params.teacher, model, sampling, params.openai)
-    if params.engine == "ray":
-        from branchmerge.engines.ray import RayEngine
-
-        assert params.ray is not None
-        return RayEngine(params.teacher, sampling, params.ray, params.vllm)
-    from branchmerge.engines.transformers import TransformersEngine
-
-    assert params.transformers is not None
-    return TransformersEngine(params.teacher, sampling, params.transformers, threads)

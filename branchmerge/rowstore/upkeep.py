@@ -27,6 +27,7 @@ ANSWER = Record(
             "error": pa.string(),
             "prompt_tokens": pa.int64(),
             "completion_tokens": pa.int64(),
+            "made_with": pa.string(),
         }
     ),
 )
@@ -100,7 +101,7 @@ def take_in(source: Path) -> int:
     """Add answers of an exported file; those known already stay, failed ones are left out. Returns how many are new."""
     with Store("") as store:
         before = len_of(store.path)
-        store.refill(iterate_rows(source, ANSWER))
+        store.refill(iterate_rows(source, ANSWER, may_lack="made_with"))
         return len_of(store.path) - before
 
 

@@ -63,7 +63,7 @@ def search(file: Path) -> Searched:
     ]
     evaluate = read_params(EvaluateParams)
     questions = {domain: dev_questions(domain, params.questions[-1]) for domain in evaluate.benchmarks}
-    evaluator = Evaluator(run_params, evaluate, read_params(VerifyParams), questions)
+    evaluator = Evaluator(run_params.seed, evaluate, read_params(VerifyParams), questions)
     n_merges = len(trials) + sum(wanted.count for wanted in params.proposals)
     with evaluator, Progress(console=Console(stderr=True)) as progress:
         bar = progress.add_task(f"{n_merges} merges", total=None)

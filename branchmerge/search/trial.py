@@ -11,11 +11,11 @@ from typing import Self
 from branchmerge.chat.conversation import response
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, content_id, folder_hash, read_rows
-from branchmerge.core.params import RunParams
+from branchmerge.core.machine import RunMachine, read_machine
 from branchmerge.core.records import PROMPT
 from branchmerge.engines.engine import Engine, Sampling
-from branchmerge.engines.transformers import TransformersEngine, TransformersParams
-from branchmerge.evaluation.params import EvaluateParams
+from branchmerge.engines.transformers import TransformersEngine, TransformersMachine
+from branchmerge.evaluation.params import EvaluateMachine, EvaluateParams
 from branchmerge.grading.judge import Judge, Question, VerifyParams
 from branchmerge.merging.merge import merge
 from branchmerge.rowstore.asking import Allowance, LimitsParams, answer_all
@@ -67,14 +67,18 @@ class Evaluator:
     """
 
     def __init__(
-        self, run: RunParams, evaluate: EvaluateParams, verify: VerifyParams, questions: dict[str, list[Row]]
+        self, seed: int, evaluate: EvaluateParams, verify: VerifyParams, questions: dict[str, list[Row]]
     ) -> None:
         import transformers
 
         transformers.utils.logging.disable_progress_bar()  # one for each load; the search has its own
-        self._run, self._evaluate, self._questions = run, evaluate, questions
+        self._seed, self._threads = seed, read_machine(RunMachine).threads
+        self._evaluate, self._batch_size = evaluate, read_machine(EvaluateMachine).batch_size
+        self._questions = questions
         self._opened = ExitStack()
-        self._judges = {domain: self._opened.enter_context(Judge(verify, domain, run.threads)) for domain in questions}
+        self._judges = {
+            domain: self._opened.enter_context(Judge(verify, domain, self._threads)) for domain in questions
+        }
         self._known = Path(self._opened.enter_context(tempfile.TemporaryDirectory()))
         self.asked_tokens = 0
 
@@ -91,7 +95,7 @@ class Evaluator:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "merged"
             folder.mkdir()
-            merge(trial.candidate.params, self._run, folder, self._known)
+            merge(trial.candidate.params, self._seed, self._threads, folder, self._known)
             self.ask(folder, trial, n_questions)
 
     def ask(self, folder: Path, score: Score, n_questions: int) -> None:
@@ -113,7 +117,8 @@ class Evaluator:
     ) -> dict[str, Row]:
         """By prompt_id; what the row store does not have is asked."""
         model = f"merged@{folder_hash(folder)}"
-        sampling = Sampling(temperature=0, top_p=1, max_tokens=self._evaluate.benchmarks[domain].max_tokens)
+        benchmark = self._evaluate.benchmarks[domain]
+        sampling = Sampling(temperature=0, top_p=1, max_tokens=benchmark.max_tokens, dtype=self._evaluate.dtype)
         with Store(model) as store:
             store.want(_wanted(question, model, sampling) for question in questions)
             known_tokens = store.tally().completion_tokens
@@ -132,12 +137,12 @@ class Evaluator:
         }
 
     def _engine(self, folder: Path, sampling: Sampling) -> Engine:
-        params = TransformersParams(batch_size=self._evaluate.batch_size, dtype=self._evaluate.dtype)
-        return TransformersEngine(folder, sampling, params, self._run.threads)
+        machine = TransformersMachine(batch_size=self._batch_size)
+        return TransformersEngine(folder, sampling, machine, self._threads)
 
 
 def _wanted(question: Row, model: str, sampling: Sampling) -> Wanted:
-    trace_id = content_id("search", question["question"], model, sampling.model_dump())
+    trace_id = content_id("search", question["question"], model, sampling.model_dump(exclude={"dtype", "quantization"}))
     return Wanted(trace_id, question["prompt_id"], 0, question["question"])
 
 

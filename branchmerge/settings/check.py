@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from branchmerge.core.errors import InputError
-from branchmerge.core.params import Params, read_params, read_section, read_value
+from branchmerge.core.machine import machine_file, read_machine
+from branchmerge.core.params import Params, read_params, read_section, read_sections, read_value
 from branchmerge.evaluation.params import EvaluateParams
 from branchmerge.grading.judge import VerifyParams
 from branchmerge.merging.params import MergeParams
-from branchmerge.settings.sections import MODELS, SECTIONS, below, top_level
+from branchmerge.settings.sections import MACHINE_SECTIONS, MODELS, SECTIONS, below, top_level
 from branchmerge.training.hyperparameters import MixtureParams
 
 _NAME = re.compile(r"^(\w+)\.\{(\w+)\}")
@@ -24,6 +25,13 @@ def check(file: Path) -> None:
     """
     for name in top_level():
         read_section(name, file)
+    if "launch" in read_sections(file):
+        raise InputError(
+            where=f"{file}: launch",
+            expected="what is made; how, stands in machine.yaml",
+            got="the section launch",
+            do="move it to machine.yaml (machines/ has examples)",
+        )
     _refuse_unknown(file, "", top_level())
     for domain in read_section("domains", file):
         _refuse_unknown(file, f"domains.{domain}", below("domains"))
@@ -31,6 +39,17 @@ def check(file: Path) -> None:
         for names in _entries(section, file):
             read_params(section, file=file, **names)
     _check_names(file)
+
+
+def check_machine() -> Path | None:
+    """Check machine.yaml from top to bottom, wherever it is found; returns where.
+
+    Raises:
+        InputError: The first section that is wrong.
+    """
+    for section in MACHINE_SECTIONS:
+        read_machine(section)
+    return machine_file()
 
 
 def _entries(section: type[Params], file: Path) -> Iterator[dict[str, str]]:
@@ -61,6 +80,20 @@ def _check_names(file: Path) -> None:
         *(f"models/mixtures/{mixture}" for mixture in mixtures),
     ]
     _known(file, MODELS, read_section(MODELS, file).values(), made)
+    _check_generators(file)
+
+
+def _check_generators(file: Path) -> None:
+    """A base model's generators are code, whose changes the stage `code` must see."""
+    for model, params in read_section("base", file).items():
+        outside = [path for path in (params.get("scratch") or {}).get("problems", ()) if not path.startswith("stages/")]
+        if outside:
+            raise InputError(
+                where=f"{file}: base.{model}.scratch.problems",
+                expected="generators below stages/, where a change of them reruns the model",
+                got=", ".join(outside),
+                do="move them to stages/generators",
+            )
 
 
 def _refuse_unknown(file: Path, path: str, known: list[str]) -> None:

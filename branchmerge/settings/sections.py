@@ -1,23 +1,24 @@
-"""Every section of params.yaml and its class: the one list that checks, schema and reference go through."""
+"""Every section of params.yaml and machine.yaml and its class: the one list for checks, schema and reference."""
 
 from branchmerge.bases.params import BaseParams
+from branchmerge.core.machine import Machine, RunMachine
 from branchmerge.core.params import Params, RunParams
 from branchmerge.curation.lengths import CountParams
 from branchmerge.curation.params import CurateParams
-from branchmerge.evaluation.params import EvaluateParams
-from branchmerge.grading.judge import VerifyParams
+from branchmerge.engines.choice import TracesMachine
+from branchmerge.evaluation.params import EvaluateMachine, EvaluateParams
+from branchmerge.grading.judge import VerifyMachine, VerifyParams
 from branchmerge.merging.params import MergeParams
 from branchmerge.reporting.params import ReportParams
 from branchmerge.rowstore.params import TracesParams
 from branchmerge.sources.params import SourceParams
 from branchmerge.sources.prompts import PromptsParams
 from branchmerge.training.hyperparameters import MixtureParams, SftParams
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import LaunchMachine, SftMachine
 
 # in the order of params.yaml; where each stands in the file, it says itself
 SECTIONS: tuple[type[Params], ...] = (
     RunParams,
-    LaunchParams,
     BaseParams,
     SourceParams,
     PromptsParams,
@@ -30,6 +31,14 @@ SECTIONS: tuple[type[Params], ...] = (
     MergeParams,
     EvaluateParams,
     ReportParams,
+)
+MACHINE_SECTIONS: tuple[type[Machine], ...] = (
+    RunMachine,
+    LaunchMachine,
+    SftMachine,
+    TracesMachine,
+    VerifyMachine,
+    EvaluateMachine,
 )
 MODELS = "models"  # names of models and their folders; it has no class
 

@@ -7,7 +7,6 @@ from typing import Any
 from branchmerge.chat.conversation import whole_response
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, content_id
-from branchmerge.core.params import RunParams
 from branchmerge.core.records import SOURCE
 from branchmerge.core.sql import connect
 from branchmerge.sources.locate import local_files
@@ -28,7 +27,7 @@ def draw(params: SourceParams, seed: int) -> Iterator[Row]:
     yield from sorted(rows, key=lambda row: str(row["question"]))
 
 
-def read(params: SourceParams, run_params: RunParams, folder: Path) -> Iterator[Row]:
+def read(params: SourceParams, threads: int, folder: Path) -> Iterator[Row]:
     """Rows of files, by question; DuckDB sorts and joins them, on disk where memory ends."""
     import duckdb
     import pyarrow as pa
@@ -37,7 +36,7 @@ def read(params: SourceParams, run_params: RunParams, folder: Path) -> Iterator[
     reader, files = local_files(params.path, folder)
     columns = {name: expression or "null" for name, expression in params.columns.model_dump().items()}
     selected = ", ".join(f"cast({expression} as varchar) as {name}" for name, expression in columns.items())
-    connection = connect(run_params.threads)
+    connection = connect(threads)
     try:
         connection.execute(f"set temp_directory = '{folder}'")
         connection.execute("set timezone = 'UTC'")

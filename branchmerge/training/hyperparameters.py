@@ -36,25 +36,23 @@ class TrainingParams(Params):
         max_steps: Optimiser steps; either these or epochs.
         epochs: Times that every row is seen.
         batch_size: Rows (with packing: packed sequences) that an optimiser step sees over all processes.
-        max_batch_size_per_device: Most of them that a device holds at once; null for all of its share.
         warmup_ratio: Share of the steps over which the learning rate rises.
         max_length: Longest row, and with packing longest packed sequence, in tokens.
         packing: Fill sequences of max_length with whole rows, which do not see each other.
         overlong: What becomes of a row above max_length: the stage fails, or drops and counts it. None is ever cut.
-        gradient_checkpointing: Compute activations again in the backward pass, which saves their memory.
-        liger: Liger's fused kernels; GPU only.
-        attention: auto takes flash_attention_2 where it can run, else what transformers takes for the model.
         lora: Adapters in place of full fine-tuning; null for full.
         held_out_rows: Rows that are not learnt: the loss on them is measured before, after each epoch and at the end.
         dtype: Of the arithmetic and of the saved model. bfloat16 still trains float32 copies of the weights, since a
             small learning rate changes nothing in a number of eight bits.
-        checkpoint_steps: Optimiser steps between checkpoints, from which a killed stage goes on; null for none.
     """
+
+    of_the_machine = frozenset(
+        {"max_batch_size_per_device", "gradient_checkpointing", "liger", "attention", "checkpoint_steps"}
+    )
 
     max_steps: PositiveInt | None = None
     epochs: PositiveInt | None = None
     batch_size: PositiveInt
-    max_batch_size_per_device: PositiveInt | None = None
     learning_rate: PositiveFloat
     lr_scheduler: Literal["constant", "constant_with_warmup", "linear", "cosine"]
     warmup_ratio: float = Field(ge=0, lt=1)
@@ -64,14 +62,10 @@ class TrainingParams(Params):
     max_length: PositiveInt
     packing: bool = False
     overlong: Literal["fail", "drop"] = "fail"
-    gradient_checkpointing: bool = False
-    liger: bool = False
-    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     lora: LoraParams | None = None
     held_out_rows: NonNegativeInt = 0
     dtype: Literal["float32", "bfloat16"]
     logging_steps: PositiveInt
-    checkpoint_steps: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _one_length_of_training(self) -> Self:
@@ -80,12 +74,6 @@ class TrainingParams(Params):
             raise ValueError(
                 f"exactly one of max_steps and epochs, the other null (found {' and '.join(given) or 'none'})"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _flash_attention_is_half_precision(self) -> Self:
-        if self.attention == "flash_attention_2" and self.dtype == "float32":
-            raise ValueError("dtype bfloat16 with attention flash_attention_2, which knows no float32")
         return self
 
 

@@ -7,12 +7,22 @@ from typing import Any
 
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import content_id, file_hash, folder_hash, whole_file
-from branchmerge.core.params import Params, RunParams
+from branchmerge.core.meaning import closure, hash_of
+from branchmerge.core.params import Params
 from branchmerge.training.hyperparameters import TrainingParams
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import Setup
 
 CHECKPOINTS = Path("checkpoints")  # one folder a job, outside what DVC stores
 FILE = "job.json"
+# with these a checkpoint goes on as well: they change rounding at most
+_ROUNDS_OTHERWISE = {
+    "setup.threads",
+    "setup.sft.gradient_checkpointing",
+    "setup.sft.liger",
+    "setup.sft.attention",
+    "setup.sft.checkpoint_steps",
+}
+_LEARNS = Path(__file__).parent / "run.py"
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate")
 
 
@@ -22,7 +32,9 @@ class Job(Params):
     Args:
         datasets: SFT sets and the hash of each.
         student: Folder of the model, and its hash.
-        code: Hash of the training code.
+        setup: How the machine trains. Another number of processes, strategy or batch on the device is another job;
+            threads, kernels and the like only round otherwise.
+        code: Hash of all that the training stands on, by meaning.
         libraries: Versions.
     """
 
@@ -30,8 +42,8 @@ class Job(Params):
     datasets: dict[str, str]
     student: tuple[str, str]
     params: TrainingParams
-    run: RunParams
-    launch: LaunchParams
+    seed: int
+    setup: Setup
     code: str
     libraries: dict[str, str]
 
@@ -41,18 +53,16 @@ class Job(Params):
         return CHECKPOINTS / self.name
 
 
-def describe(
-    name: str, datasets: list[Path], student: Path, params: TrainingParams, run: RunParams, launch: LaunchParams
-) -> Job:
+def describe(name: str, datasets: list[Path], student: Path, params: TrainingParams, seed: int, setup: Setup) -> Job:
     """The job of these files, as they are now."""
     return Job(
         name=name,
         datasets={str(dataset): file_hash(dataset) for dataset in datasets},
         student=(str(student), folder_hash(student)),
         params=params,
-        run=run,
-        launch=launch,
-        code=content_id(*(file.read_text() for file in sorted(Path(__file__).parent.glob("*.py")))),
+        seed=seed,
+        setup=setup,
+        code=content_id(*(hash_of(file) for file in closure(_LEARNS))),
         libraries={library: importlib.metadata.version(library) for library in _LIBRARIES},
     )
 
@@ -77,7 +87,8 @@ def refuse_other(job: Job) -> None:
     """
     file = job.folder / FILE
     then, now = _flat(json.loads(file.read_text())), _flat(json.loads(job.model_dump_json()))
-    changed = [key for key in sorted(then.keys() | now.keys()) if then.get(key) != now.get(key)]
+    asked = sorted(key for key in then.keys() | now.keys() if key not in _ROUNDS_OTHERWISE)
+    changed = [key for key in asked if then.get(key) != now.get(key)]
     if changed:
         raise InputError(
             where=str(job.folder),

@@ -6,6 +6,7 @@ from typing import Any
 from branchmerge.core.errors import InputError
 from branchmerge.training.batches import is_first
 from branchmerge.training.hyperparameters import LoraParams, TrainingParams
+from branchmerge.training.machine import SftMachine
 
 
 def load_student(folder: Path, params: TrainingParams, strategy: str = "none") -> Any:
@@ -22,8 +23,8 @@ def load_student(folder: Path, params: TrainingParams, strategy: str = "none") -
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
 
 
-def set_attention(model: Any, params: TrainingParams) -> None:
-    """Give a model the attention of the params; `auto` is FlashAttention where it can run.
+def set_attention(model: Any, params: TrainingParams, machine: SftMachine) -> None:
+    """Give a model the attention of the machine; `auto` is FlashAttention where it can run.
 
     Raises:
         InputError: It is not installed, has no GPU, or the architecture does not know it.
@@ -32,14 +33,21 @@ def set_attention(model: Any, params: TrainingParams) -> None:
     from transformers.utils import is_flash_attn_2_available
 
     can_flash = is_flash_attn_2_available() and torch.cuda.is_available()
-    wanted: str = params.attention
+    wanted: str = machine.attention
     if wanted == "auto":
         if not (can_flash and params.dtype == "bfloat16" and model._supports_flash_attn):
             return
         wanted = "flash_attention_2"
+    if wanted == "flash_attention_2" and params.dtype == "float32":
+        raise InputError(
+            where="machine.yaml: sft.attention",
+            expected="auto, sdpa or eager for dtype float32, which flash_attention_2 does not know",
+            got=wanted,
+            do="set attention: auto",
+        )
     if wanted == "flash_attention_2" and not can_flash:
         raise InputError(
-            where="attention",
+            where="machine.yaml: sft.attention",
             expected="flash_attention_2 where the package flash-attn and a GPU are",
             got="none here",
             do="set attention: auto, or install flash-attn on the GPU machine",
@@ -48,32 +56,41 @@ def set_attention(model: Any, params: TrainingParams) -> None:
         model.set_attn_implementation(wanted)
     except (ImportError, ValueError) as error:
         raise InputError(
-            where="attention",
+            where="machine.yaml: sft.attention",
             expected=f"one that {model.config.model_type} has",
             got=str(error),
             do="set attention: auto",
         ) from None
 
 
-def check_liger(params: TrainingParams) -> None:
+def uses_liger(machine: SftMachine) -> bool:
+    """Whether Liger's kernels are used: as the machine says, else where they can run."""
+    return not _lacking_liger() if machine.liger is None else machine.liger
+
+
+def check_liger(machine: SftMachine) -> None:
     """Refuse Liger's kernels where they cannot run.
 
     Raises:
         InputError: No GPU, or no package.
     """
+    missing = _lacking_liger()
+    if machine.liger and missing:
+        raise InputError(
+            where="machine.yaml: sft.liger",
+            expected="the package liger-kernel and a GPU",
+            got=" and ".join(missing),
+            do="set liger: false, or pip install liger-kernel on the GPU machine",
+        )
+
+
+def _lacking_liger() -> list[str]:
     import importlib.util
 
     import torch
 
     missing = [] if importlib.util.find_spec("liger_kernel") else ["no package liger-kernel"]
-    missing += [] if torch.cuda.is_available() else ["no GPU"]
-    if params.liger and missing:
-        raise InputError(
-            where="liger",
-            expected="the package liger-kernel and a GPU",
-            got=" and ".join(missing),
-            do="set liger: false, or pip install liger-kernel on the GPU machine",
-        )
+    return missing + ([] if torch.cuda.is_available() else ["no GPU"])
 
 
 def adapters(model: Any, lora: LoraParams | None) -> Any:

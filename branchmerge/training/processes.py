@@ -8,7 +8,7 @@ from pathlib import Path
 
 from branchmerge.core.errors import InputError, StageError
 from branchmerge.training.job import Job
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import LaunchMachine
 
 
 def launch(job: Job) -> None:
@@ -21,18 +21,18 @@ def launch(job: Job) -> None:
         InputError: Several nodes, and no word where the first is.
         StageError: A process failed.
     """
-    command = [sys.executable, "-m", *_torchrun(job.launch), "-m", "branchmerge.training.run", str(job.folder)]
+    command = [sys.executable, "-m", *_torchrun(job.setup.launch), "-m", "branchmerge.training.run", str(job.folder)]
     done = subprocess.run(command, env=_environment(job), check=False)
     if done.returncode:
         raise StageError(
             where=f"training of {job.name}",
-            expected=f"{job.launch.world_size} processes that end well",
+            expected=f"{job.setup.launch.world_size} processes that end well",
             got=f"exit code {done.returncode}",
             do="see the first error above; dvc repro goes on from the last checkpoint",
         )
 
 
-def _torchrun(launch: LaunchParams) -> list[str]:
+def _torchrun(launch: LaunchMachine) -> list[str]:
     address, port, rank = _rendezvous(launch.nodes)
     shape = ["--nproc_per_node", str(launch.processes), "--nnodes", str(launch.nodes), "--node_rank", rank]
     return ["torch.distributed.run", *shape, "--master_addr", address, "--master_port", port]
@@ -48,7 +48,7 @@ def _rendezvous(nodes: int) -> tuple[str, str, str]:
     missing = [name for name in names if name not in os.environ]
     if missing:
         raise InputError(
-            where="launch.nodes",
+            where="machine.yaml: launch.nodes",
             expected=f"{', '.join(names)} in the environment of {nodes} nodes",
             got=f"no {', '.join(missing)}",
             do="set them on every node, or set launch.nodes: 1",
@@ -59,6 +59,6 @@ def _rendezvous(nodes: int) -> tuple[str, str, str]:
 
 def _environment(job: Job) -> dict[str, str]:
     """Each process gets its share of the threads, and imports what this one imports."""
-    threads = str(max(1, job.run.threads // job.launch.processes))
+    threads = str(max(1, job.setup.threads // job.setup.launch.processes))
     path = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
     return os.environ | {"OMP_NUM_THREADS": threads, "PYTHONPATH": path}

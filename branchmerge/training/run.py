@@ -16,15 +16,14 @@ from branchmerge.core.command import run
 from branchmerge.core.cost import measured
 from branchmerge.core.errors import InputError, StageError
 from branchmerge.core.files import whole_folder, write_json
-from branchmerge.core.params import RunParams
 from branchmerge.training import checkpoints
 from branchmerge.training.batches import is_first
 from branchmerge.training.hyperparameters import TrainingParams
 from branchmerge.training.job import Job, describe, read_job, refuse_other, write_job
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import LaunchMachine, Setup
 from branchmerge.training.network import finish, load_student, whole_model
 from branchmerge.training.rows import Examples, sft_examples
-from branchmerge.training.trainer import make_arguments, make_trainer
+from branchmerge.training.trainer import made_with_of, make_arguments, make_trainer
 
 STUDENT = Path("models/student")
 _MODEL, _METRICS, _TRAINED = "model", "metrics", "trained.json"
@@ -44,8 +43,8 @@ def fine_tune(
     name: str,
     datasets: list[Path],
     params: TrainingParams,
-    run_params: RunParams,
-    launch_params: LaunchParams,
+    seed: int,
+    setup: Setup,
     output: Path,
     metrics: Path,
 ) -> None:
@@ -61,14 +60,14 @@ def fine_tune(
         InputError: Params that do not fit, or the checkpoint of a job that differs.
         StageError: As `train`; or a process of several failed.
     """
-    if params.lora and launch_params.strategy in ("zero3", "fsdp"):
+    if params.lora and setup.launch.strategy in ("zero3", "fsdp"):
         raise InputError(
-            where="launch.strategy",
+            where="machine.yaml: launch.strategy",
             expected="none, ddp or zero2 with lora, whose adapters need the weights whole",
-            got=launch_params.strategy,
-            do="set launch.strategy: zero2, or lora: null",
+            got=setup.launch.strategy,
+            do="set launch.strategy: zero2 there, or lora: null in params.yaml",
         )
-    job = describe(name, datasets, STUDENT, params, run_params, launch_params)
+    job = describe(name, datasets, STUDENT, params, seed, setup)
     if os.environ.get("NODE_RANK", "0") != "0":
         return _start(job)  # the first node prepares, and takes the result
     with measured(name) as cost:
@@ -94,7 +93,7 @@ def _prepare(job: Job) -> None:
 
 
 def _start(job: Job) -> None:
-    if job.launch.strategy == "none":
+    if job.setup.launch.strategy == "none":
         return learn(job)
     from branchmerge.training.processes import launch
 
@@ -105,22 +104,22 @@ def learn(job: Job) -> None:
     """Train a job from its newest checkpoint on; of several processes, all of which call this, the first one saves."""
     import transformers
 
-    transformers.set_seed(job.run.seed)
-    student, params, strategy = Path(job.student[0]), job.params, job.launch.strategy
+    transformers.set_seed(job.seed)
+    student, params, setup = Path(job.student[0]), job.params, job.setup
     tokenizer = transformers.AutoTokenizer.from_pretrained(student)
     contract.check_contract(student)
-    examples = sft_examples(tokenizer, [Path(name) for name in job.datasets], params, job.run.seed)
+    examples = sft_examples(tokenizer, [Path(name) for name in job.datasets], params, job.seed)
     start, metrics = checkpoints.newest(job.folder), job.folder / _METRICS
     if is_first():
         checkpoints.restore(start, metrics)
-    arguments = make_arguments(params, job.run, job.folder, job.name, bool(examples.held_out), strategy)
+    arguments = make_arguments(params, job.seed, setup, job.folder, job.name, bool(examples.held_out))
     arguments.eval_on_start &= start is None  # that was done by the first start
     _join(arguments, job)
-    model = load_student(student, params, strategy)
-    trainer = make_trainer(model, tokenizer, examples, params, job.run, metrics, arguments)
-    checkpoints.check_disk(job.folder, trainer.model, params.checkpoint_steps)
+    model = load_student(student, params, setup.launch.strategy)
+    trainer = make_trainer(model, tokenizer, examples, params, setup, metrics, arguments)
+    checkpoints.check_disk(job.folder, trainer.model, setup.sft.checkpoint_steps)
     trained = _run(trainer, job.name, start)
-    whole = whole_model(trainer, student, strategy)
+    whole = whole_model(trainer, student, setup.launch.strategy)
     if whole is None:
         return
     whole = finish(whole, params)
@@ -129,7 +128,8 @@ def learn(job: Job) -> None:
         tokenizer.save_pretrained(folder)
         contract.write_contract(folder, tokenizer)
     counts = {"overlong_rows": examples.n_overlong, "held_out_rows": sum(map(len, examples.held_out.values()))}
-    write_json(job.folder / _TRAINED, asdict(trained) | counts)
+    made_with = {"made_with": made_with_of(trainer, setup)}
+    write_json(job.folder / _TRAINED, asdict(trained) | counts | made_with)
 
 
 def _join(arguments: Any, job: Job) -> None:
@@ -139,14 +139,14 @@ def _join(arguments: Any, job: Job) -> None:
         StageError: They are not as many as the launch says.
     """
     met = arguments.world_size  # which starts torch's process group
-    if job.launch.strategy.startswith("zero"):
+    if job.setup.launch.strategy.startswith("zero"):
         import deepspeed
 
         deepspeed.init_distributed()
-    if met != job.launch.world_size:
+    if met != job.setup.launch.world_size:
         raise StageError(
             where=f"training of {job.name}",
-            expected=f"{job.launch.world_size} processes",
+            expected=f"{job.setup.launch.world_size} processes",
             got=str(met),
             do="start it by its stage, which starts the processes",
         )
@@ -157,7 +157,8 @@ def train(
     tokenizer: Any,
     examples: Examples,
     params: TrainingParams,
-    run_params: RunParams,
+    seed: int,
+    setup: Setup,
     metrics: Path,
     name: str,
 ) -> Trained:
@@ -172,9 +173,12 @@ def train(
         StageError: No rows, a row longer than max_length, a loss that is not a number, or packed rows that see
             each other.
     """
+    alone = setup.model_copy(
+        update={"launch": LaunchMachine(), "sft": setup.sft.model_copy(update={"checkpoint_steps": None})}
+    )
     with tempfile.TemporaryDirectory() as scratch:
-        arguments = make_arguments(params, run_params, Path(scratch), name, bool(examples.held_out))
-        trainer = make_trainer(model, tokenizer, examples, params, run_params, metrics, arguments)
+        arguments = make_arguments(params, seed, alone, Path(scratch), name, bool(examples.held_out))
+        trainer = make_trainer(model, tokenizer, examples, params, alone, metrics, arguments)
         trained = _run(trainer, name, None)
     finish(trainer.accelerator.unwrap_model(trainer.model), params)
     return trained

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from branchmerge.core.params import RunParams
 from branchmerge.training import checkpoints
 from branchmerge.training.batches import is_first, split_batch, world_size
 from branchmerge.training.hyperparameters import TrainingParams
-from branchmerge.training.network import adapters, check_liger, set_attention
+from branchmerge.training.machine import Setup
+from branchmerge.training.network import adapters, check_liger, set_attention, uses_liger
 from branchmerge.training.packing import PackedRows, check_apart, pack
 from branchmerge.training.rows import Examples, as_dataset, check_lengths
 
@@ -22,7 +22,7 @@ def make_trainer(
     tokenizer: Any,
     examples: Examples,
     params: TrainingParams,
-    run_params: RunParams,
+    setup: Setup,
     metrics: Path,
     arguments: Any,
 ) -> Any:
@@ -34,10 +34,10 @@ def make_trainer(
     """
     import torch
 
-    torch.set_num_threads(max(1, run_params.threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+    torch.set_num_threads(max(1, setup.threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     check_lengths(examples.training, params)
-    set_attention(model, params)
-    check_liger(params)
+    set_attention(model, params, setup.sft)
+    check_liger(setup.sft)
     rows = as_dataset(examples.training)
     sequences = pack(rows, params.max_length) if params.packing else rows
     # every epoch; with eval_strategy="epoch" a checkpoint at its end would lack what is evaluated after it
@@ -60,21 +60,19 @@ def make_trainer(
     )
 
 
-def make_arguments(
-    params: TrainingParams, run_params: RunParams, output: Path, name: str, evaluates: bool, strategy: str = "none"
-) -> Any:
+def make_arguments(params: TrainingParams, seed: int, setup: Setup, output: Path, name: str, evaluates: bool) -> Any:
     """TRL's arguments. Made before the model is loaded, since ZeRO-3 shares it out while it loads.
 
     Args:
         output: Folder of the checkpoints.
         name: Of the run, for errors.
         evaluates: Whether there are held-out rows.
-        strategy: Of the launch.
     """
     import torch
     from trl import SFTConfig
 
-    batches = split_batch(name, params.batch_size, params.max_batch_size_per_device, world_size())
+    batches = split_batch(name, params.batch_size, setup.sft.max_batch_size_per_device, world_size())
+    strategy, checkpoints_inputs = setup.launch.strategy, setup.sft.gradient_checkpointing
     return SFTConfig(
         output_dir=str(output),
         max_steps=params.max_steps or -1,
@@ -91,16 +89,16 @@ def make_arguments(
         packing=False,  # the rows are packed already
         bf16=params.dtype == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=params.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False} if params.gradient_checkpointing else None,
-        use_liger_kernel=params.liger,
+        gradient_checkpointing=checkpoints_inputs,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if checkpoints_inputs else None,
+        use_liger_kernel=uses_liger(setup.sft),
         train_sampling_strategy="random",
         eval_strategy="steps" if evaluates else "no",
         eval_on_start=evaluates,
         per_device_eval_batch_size=1,  # so the loss is the mean over rows, whatever they are padded to
         prediction_loss_only=True,
         logging_steps=params.logging_steps,
-        **checkpoints.limit(params.checkpoint_steps),
+        **checkpoints.limit(setup.sft.checkpoint_steps),
         fsdp=strategy == "fsdp" or None,
         fsdp_config=str(STRATEGIES / "fsdp.json") if strategy == "fsdp" else None,
         deepspeed=str(STRATEGIES / f"{strategy}.json") if strategy.startswith("zero") else None,
@@ -108,8 +106,8 @@ def make_arguments(
         logging_nan_inf_filter=False,  # else a loss that is no number is logged as 0
         report_to="none",
         disable_tqdm=not sys.stderr.isatty(),  # a bar for a person, plain lines for a log
-        seed=run_params.seed,
-        data_seed=run_params.seed,
+        seed=seed,
+        data_seed=seed,
     )
 
 
@@ -187,3 +185,13 @@ def _metrics(live: Any, examples: Examples) -> Any:
                 losses.clear()
 
     return Metrics()
+
+
+def made_with_of(trainer: Any, setup: Setup) -> str:
+    """What may show in a trained model of the machine that trained it."""
+    import torch
+
+    processes = f"{setup.launch.world_size} processes ({setup.launch.strategy})"
+    attention = trainer.model.config._attn_implementation
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {setup.threads} threads"
+    return f"{processes}, {attention}, {device}"

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+MACHINE = "run:\n  threads: 1\n"
 GENERATORS = {"arithmetic": "agree", "functions": "identity", "formulas": "agree"}
 
 
@@ -33,6 +34,7 @@ def create(folder: Path) -> Path:
     shutil.copyfile(ROOT / "profiles/toy.yaml", folder / "params.yaml")
     change(folder, _shrink)
     shutil.copyfile(folder / "params.yaml", folder / "profiles/nano.yaml")
+    (folder / "machine.yaml").write_text(MACHINE)
     for command in ("git init -q", "git add .", "git -c user.name=t -c user.email=t@t commit -qm build"):
         subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
     return folder
@@ -47,7 +49,6 @@ def change(folder: Path, edit: Any) -> None:
 
 
 def _shrink(params: Any) -> None:
-    params["run"]["threads"] = 1
     for model in params["base"].values():
         model["scratch"]["problems"] = {f"stages/generators/{name}.py": 100 for name in ("agree", "identity")}
         model["scratch"]["architecture"] |= {
@@ -73,6 +74,7 @@ def _shrink(params: Any) -> None:
 def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """A command in the folder, as a person with the environment activated runs it."""
     store = {"BRANCHMERGE_CACHE": str(folder.with_name(f"{folder.name}-store"))}
+    store["BRANCHMERGE_MACHINE"] = str(folder / "machine.yaml")
     environment = (
         os.environ | OFFLINE | store | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     )
