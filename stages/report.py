@@ -13,7 +13,7 @@ from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, read_rows, whole_folder, write_json
 from branchmerge.core.params import read_params, read_value
 from branchmerge.core.records import SCORE
-from branchmerge.reporting.metrics import accuracy_points, loss_points, metrics_of
+from branchmerge.reporting.metrics import accuracy_points, loss_points, made_differently, metrics_of
 from branchmerge.reporting.params import ReportParams
 from branchmerge.reporting.report import write_report
 
@@ -32,9 +32,11 @@ def main() -> None:
             do="name an evaluated model",
         )
     benchmarks = list(read_value("evaluate.benchmarks"))
-    metrics = metrics_of({model: _scores(model, benchmarks) for model in models}, params)
+    scores = {model: _scores(model, benchmarks) for model in models}
+    metrics = metrics_of(scores, params)
     write_json(METRICS, metrics)
-    write_report(metrics, benchmarks, params, read_value("merge.method"), read_value("merge.order"))
+    warnings = made_differently(scores, metrics["cost"])
+    write_report(metrics, benchmarks, params, read_value("merge.method"), read_value("merge.order"), warnings)
     with whole_folder(PLOTS) as folder:
         write_json(folder / "accuracy.json", accuracy_points(metrics))
         write_json(folder / "training_loss.json", loss_points())

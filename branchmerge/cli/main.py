@@ -230,6 +230,20 @@ def clean() -> None:
         print(f"removed {removed} (in the cache)")
 
 
+@app.command()
+def accept(
+    stage: Annotated[list[str], typer.Argument(help="Stages, as sft@math, or sft for all of its kind.")],
+    why: Annotated[str, typer.Option(help="Why they would come out the same; kept in code/accepted.jsonl.")],
+) -> None:
+    """Keep outputs that you know a change of code or libraries leaves as they are; nothing else may have changed."""
+    from branchmerge.cli.accept import RECORD
+    from branchmerge.cli.accept import accept as run
+
+    for name in run(stage, why):
+        print(f"{name} is up to date: accepted")
+    print(f"commit dvc.lock and {RECORD}")
+
+
 @store.command("stats")
 def store_stats() -> None:
     """Count rows and tokens by teacher."""

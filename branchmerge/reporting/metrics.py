@@ -40,6 +40,27 @@ def metrics_of(scores: dict[str, list[Row]], params: ReportParams) -> dict[str, 
     }
 
 
+def made_differently(scores: dict[str, list[Row]], cost: dict[str, dict[str, Any]]) -> list[str]:
+    """What a reader must know where models that are compared were not made alike; a sentence each, none if all were."""
+    trained = {stage: of["made_with"] for stage, of in cost.items() if "made_with" in of}
+    answered = {model: " and ".join(sorted({str(row["made_with"]) for row in rows})) for model, rows in scores.items()}
+    said = (("were trained", trained), ("answered", answered))
+    return [
+        f"Not all models {verb} on alike machines, which may show: "
+        + "; ".join(f"{', '.join(names)}: {how}" for how, names in _by_value(found).items())
+        + "."
+        for verb, found in said
+        if len(set(found.values())) > 1
+    ]
+
+
+def _by_value(found: dict[str, str]) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for name, value in found.items():
+        names.setdefault(value, []).append(name)
+    return names
+
+
 def _question_means(rows: list[Row]) -> dict[str, dict[str, float]]:
     """benchmark -> question -> share of its sampled answers that are correct."""
     answers: dict[str, dict[str, list[bool]]] = {}

@@ -13,13 +13,19 @@ TEMPLATE = Path(__file__).parent / "report.md.jinja"
 
 
 def write_report(
-    metrics: dict[str, Any], benchmarks: list[str], params: ReportParams, method: str, order: list[str]
+    metrics: dict[str, Any],
+    benchmarks: list[str],
+    params: ReportParams,
+    method: str,
+    order: list[str],
+    warnings: list[str],
 ) -> None:
     """Write reports/report.md.
 
     Args:
         benchmarks: In the order of the tables.
         method, order: Of the merge.
+        warnings: What a reader must know of the comparison; a sentence each.
     """
     import jinja2
 
@@ -31,6 +37,7 @@ def write_report(
         confidence=params.confidence,
         method=method,
         order=order,
+        warnings=warnings,
         merge=json.loads(MERGE.read_text())["model"],
     )
     with whole_file(REPORT) as partial:
