@@ -111,12 +111,12 @@ def _thinks(response: str) -> bool:
 
 def _is_latin(response: str) -> bool:
     foreign = sum(1 for c in response if ord(c) > 0x24F and c.isalpha() and "GREEK" not in unicodedata.name(c, ""))
-    return foreign <= RULES["max_foreign_ratio"] * len(response)
+    return bool(foreign <= RULES["max_foreign_ratio"] * len(response))
 
 
 def _is_varied(response: str) -> bool:
     sentences = response.replace("\n", ".").split(".")
-    return 1 - len(set(sentences)) / len(sentences) <= RULES["max_repeated_ratio"]
+    return bool(1 - len(set(sentences)) / len(sentences) <= RULES["max_repeated_ratio"])
 
 
 def _is_free(response: str) -> bool:

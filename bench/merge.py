@@ -17,17 +17,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.result import print_result
+from bench.result import TINY, print_result
 
-LAYERS = int(os.environ.get("LAYERS", "16"))
+SIZES = {
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "num_hidden_layers": int(os.environ.get("LAYERS", "16")),
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 32000,
+}
+TINY_SIZES = SIZES | {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "vocab_size": 128}
 BRANCHES = ("a", "b", "c")
 SPREAD, DELTA = 0.02, 5e-4  # standard deviations: of weights, and of what fine-tuning adds
 _BLOCK_BYTES = 1 << 24
 
 
-def main() -> None:
-    """Make the models, run every side and print what each took."""
+def main(tiny: bool = TINY) -> None:
+    """Make the models, run every side and print what each took; where it is tiny, all in this process."""
     with tempfile.TemporaryDirectory() as folder:
+        if tiny:
+            for side in (lambda place: _models(place, TINY_SIZES), _limit, _ours, _mergekit):
+                side(Path(folder))()
+            return
         subprocess.run([sys.executable, "-m", "bench.merge", "models", folder], check=True)
         took = {side: _measured(side, Path(folder)) for side in SIDES if side != "models"}
     print(json.dumps(took))
@@ -45,18 +57,13 @@ def _measured(side: str, folder: Path) -> dict[str, float]:
     return took
 
 
-def _models(folder: Path) -> Callable[[], object]:
+def _models(folder: Path, sizes: dict[str, int] = SIZES) -> Callable[[], object]:
     import torch
     import transformers
     from safetensors.torch import save_file
 
     config = transformers.LlamaConfig(
-        hidden_size=2048,
-        intermediate_size=8192,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=32,
-        num_key_value_heads=8,
-        vocab_size=32000,
+        **sizes,
         tie_word_embeddings=True,
         architectures=["LlamaForCausalLM"],
         dtype="bfloat16",
@@ -116,7 +123,11 @@ def _ours(folder: Path) -> Callable[[], object]:
 
     register()
     recipe = _recipe("branch_fusion", folder / "student", [folder / name for name in BRANCHES])
-    return lambda: stream_merge(recipe, folder / "ours", threads=2)
+
+    def once() -> None:
+        assert stream_merge(recipe, folder / "ours", threads=2), "not streamed, so mergekit would be measured"
+
+    return once
 
 
 def _mergekit(folder: Path) -> Callable[[], object]:

@@ -19,8 +19,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from bench.methods_tables import Answers, Figures, print_accuracy, print_weights
+from bench.methods_tables import STANDING, Answers, Figures, print_accuracy, print_weights
+from bench.result import TINY
 from branchmerge.core.files import content_id, read_rows, write_json
+from branchmerge.core.machine import RunMachine, read_machine
 from branchmerge.core.params import PARAMS, RunParams, read_params, read_section
 from branchmerge.core.records import PROMPT
 from branchmerge.evaluation.params import EvaluateParams
@@ -37,22 +39,27 @@ PLACE = Path(tempfile.gettempdir()) / "branchmerge-methods"
 FOLDERS = [Path(folder).absolute() for folder in os.environ.get("FOLDERS", "").split()]
 QUESTIONS = int(os.environ["QUESTIONS"]) if "QUESTIONS" in os.environ else None
 SEARCH, RESULT = Path("search.yaml"), Path("reports/methods")
+TINY_METHODS = (STANDING, "average")
 MIXTURES = ("mixture", "mixture_small")
 
 
-def main() -> None:
-    """Build what is missing, examine each build, print the tables."""
-    folders = FOLDERS or [_build(Path.cwd(), seed) for seed in SEEDS]
+def main(tiny: bool = TINY) -> None:
+    """Build what is missing, examine each build, print the tables.
+
+    Where it is tiny, the build in this folder: few merges, one question of each benchmark.
+    """
+    n_questions = 1 if tiny else QUESTIONS
+    folders = [Path.cwd()] if tiny else FOLDERS or [_build(Path.cwd(), seed) for seed in SEEDS]
     results = []
     for folder in folders:
         with chdir(folder):
-            state = content_id(QUESTIONS, SEARCH.read_text(), PARAMS.read_text(), Path("dvc.lock").read_text())
+            state = content_id(tiny, n_questions, SEARCH.read_text(), PARAMS.read_text(), Path("dvc.lock").read_text())
             result = RESULT / f"{state}.json"
             if not result.is_file():
-                write_json(result, _examine())
+                write_json(result, _examine(n_questions, TINY_METHODS if tiny else None))
             results.append(json.loads(result.read_text()))
     print_weights([result["figures"] for result in results])
-    if QUESTIONS != 0:
+    if n_questions != 0:
         print_accuracy([result["answers"] for result in results])
 
 
@@ -77,7 +84,7 @@ def _methods(domains: list[str]) -> dict[str, Changes]:
     equal = {f"weights.{domain}": 1 for domain in domains}
     orders = list(permutations(domains))
     return {
-        "merge of params.yaml": {},
+        STANDING: {},
         "average": {"method": "linear", **equal},
         "TIES": {"method": "ties", **equal},
         "DARE-TIES": {"method": "dare_ties", **equal},
@@ -88,34 +95,40 @@ def _methods(domains: list[str]) -> dict[str, Changes]:
     }
 
 
-def _examine() -> dict[str, Any]:
-    """What the models of the build in this folder answer, and what merges do to its weights."""
+def _examine(n_questions: int | None, names: tuple[str, ...] | None) -> dict[str, Any]:
+    """What the models of the build in this folder answer, and what merges do to its weights.
+
+    Args:
+        n_questions: Of each benchmark; None for all.
+        names: Of the merges; None for all.
+    """
     standing = read_section("merge", PARAMS)
     order = list(standing["order"])
-    run_params, evaluate = read_params(RunParams), read_params(EvaluateParams)
-    found = {name: candidate(standing, changes, name) for name, changes in _methods(order).items()}
-    if QUESTIONS != 0:
+    seed, threads, evaluate = read_params(RunParams).seed, read_machine(RunMachine).threads, read_params(EvaluateParams)
+    methods = _methods(order)
+    found = {name: candidate(standing, methods[name], name) for name in names or methods}
+    if n_questions != 0:
         found["best on dev questions"] = search(SEARCH).outcome.best.candidate
     rows = {
-        name: read_rows(Path(f"data/benchmarks/{name}.parquet"), PROMPT)[:QUESTIONS] for name in evaluate.benchmarks
+        name: read_rows(Path(f"data/benchmarks/{name}.parquet"), PROMPT)[:n_questions] for name in evaluate.benchmarks
     }
     scores: dict[str, Score] = {}
     figures: dict[str, Figures] = {}
-    with Evaluator(run_params, evaluate, read_params(VerifyParams), rows) as evaluator:
-        n_questions = max(map(len, rows.values()))
+    with Evaluator(seed, evaluate, read_params(VerifyParams), rows) as evaluator:
+        asked = max(map(len, rows.values()))
         for name, chosen in found.items():
             scores[name] = Score()
             print(f"{Path.cwd().name}: {name}", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory() as scratch:
                 merged = Path(scratch)
-                merge(chosen.params, run_params, merged)
-                figures[name] = _figures(merged, order, run_params.threads)
-                if n_questions:
-                    evaluator.ask(merged, scores[name], n_questions)
-        for name, path in read_section("models").items() if n_questions else ():
+                merge(chosen.params, seed, threads, merged)
+                figures[name] = _figures(merged, order, threads)
+                if asked:
+                    evaluator.ask(merged, scores[name], asked)
+        for name, path in read_section("models").items() if asked else ():
             if name in ("student", *MIXTURES):
                 scores[name] = Score()
-                evaluator.ask(Path(path), scores[name], n_questions)
+                evaluator.ask(Path(path), scores[name], asked)
     answers: dict[str, Answers] = {name: score.is_correct for name, score in scores.items()}
     return {"answers": answers, "figures": figures}
 

@@ -32,9 +32,10 @@ def environment(name: str) -> Path:
     python = folder / "bin/python"
     if not (folder / _DONE).is_file():
         print(f"{name}: installing {file} into {folder}", file=sys.stderr, flush=True)
-        venv.create(folder, clear=True, with_pip=True)
-        # pip and not uv, which does not read pip's own configuration; the file lists what packages depend on, too
-        command = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", str(file)]
+        venv.create(folder, clear=True)
+        # by our pip and not uv, which does not read pip's configuration; the file lists what packages depend on, too
+        options = ["--quiet", "--no-deps", "--requirement", str(file)]
+        command = [sys.executable, "-m", "pip", "--python", str(python), "install", *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise InputError(

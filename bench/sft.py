@@ -13,12 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.result import print_result, seconds
-from branchmerge.bases.params import BaseParams, make_network, make_tokenizer, solution
+from bench.result import TINY, print_result, seconds
+from branchmerge.bases.params import BaseParams
+from branchmerge.bases.scratch import make_network, make_tokenizer, solution
 from branchmerge.chat.conversation import exchange, training_row
+from branchmerge.core.machine import RunMachine, read_machine
 from branchmerge.core.params import RunParams, read_params
 from branchmerge.sources.problems import problems
 from branchmerge.training.hyperparameters import TrainingParams
+from branchmerge.training.machine import Setup, SftMachine
 from branchmerge.training.rows import Examples, TokenRow
 from branchmerge.training.run import Trained, train
 
@@ -30,35 +33,39 @@ TOY = Path("profiles/toy.yaml")
 BARE, PADDED = "bare TRL, padded", "padded"
 
 
-def main() -> None:
+def main(tiny: bool = TINY) -> None:
     """Train in turns from the same weights; the best round of each counts, as the machine is never quite idle."""
-    run_params = read_params(RunParams, file=TOY)
+    steps, rounds, one_in = (2, 1, 100 * ONE_IN) if tiny else (STEPS, ROUNDS, ONE_IN)
+    seed = read_params(RunParams, file=TOY).seed
+    setup = Setup(threads=read_machine(RunMachine).threads, sft=SftMachine(checkpoint_steps=None))
     scratch = read_params(BaseParams, model="student", file=TOY).scratch
     assert scratch
     chosen = scratch.problems.items()
-    solved = [problem for source, count in chosen for problem in problems(source, "train", 0, count // ONE_IN)]
+    solved = [problem for source, count in chosen for problem in problems(source, "train", 0, count // one_in)]
     tokenizer = make_tokenizer(solved, scratch.architecture.vocab_size)
     rows = [training_row(tokenizer, exchange(problem.question, solution(problem))) for problem in solved]
     lengths = [len(row["input_ids"]) for row in rows]
-    trainings = _trainings(scratch.training, sum(lengths) / len(lengths))
+    trainings = _trainings(scratch.training, sum(lengths) / len(lengths), steps)
     times: dict[str, list[float]] = {name: [] for name in trainings}
     tokens: dict[str, int] = {}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, (run, params) in trainings.items():
-            network = make_network(scratch.architecture, tokenizer, run_params.seed)
-            times[name].append(seconds(run, network, tokenizer, rows, params, run_params, name, tokens))
+            network = make_network(scratch.architecture, tokenizer, seed)
+            times[name].append(seconds(run, network, tokenizer, rows, params, seed, setup, name, tokens))
     _print_packing(lengths, {name: count / min(times[name]) for name, count in tokens.items()})
     ours_s, bare_s = min(times[PADDED]), min(times[BARE])
-    print(f"{STEPS} steps of {ROWS} rows: ours {ours_s} s, bare TRL {bare_s} s")
+    print(f"{steps} steps of {ROWS} rows: ours {ours_s} s, bare TRL {bare_s} s")
     print_result("sft", ours_s, bare_s, "trl.SFTTrainer")
 
 
-def _trainings(toy: TrainingParams, mean_tokens: float) -> dict[str, tuple[Callable[..., None], TrainingParams]]:
+def _trainings(
+    toy: TrainingParams, mean_tokens: float, steps: int
+) -> dict[str, tuple[Callable[..., None], TrainingParams]]:
     """What is trained, by name; the toy itself packs."""
-    padded = toy.model_copy(update={"packing": False, "batch_size": ROWS, "max_steps": STEPS})
+    padded = toy.model_copy(update={"packing": False, "batch_size": ROWS, "max_steps": steps})
     sequences = max(1, round(ROWS * mean_tokens / toy.max_length))
     as_many_tokens = {"packing": True, "batch_size": sequences}
-    as_many_sequences = {"packing": True, "max_steps": STEPS // 4}
+    as_many_sequences = {"packing": True, "max_steps": max(1, steps // 4)}
     return {
         BARE: (_bare, padded),
         PADDED: (_ours, padded),
@@ -83,24 +90,28 @@ def _ours(
     tokenizer: Any,
     rows: list[TokenRow],
     params: TrainingParams,
-    run_params: RunParams,
+    seed: int,
+    setup: Setup,
     name: str,
     tokens: dict[str, int],
 ) -> None:
     with tempfile.TemporaryDirectory() as metrics:
-        trained: Trained = train(network, tokenizer, Examples(rows), params, run_params, Path(metrics), name)
+        trained: Trained = train(network, tokenizer, Examples(rows), params, seed, setup, Path(metrics), name)
     tokens[name] = trained.tokens
 
 
 def _bare(
-    network: Any, tokenizer: Any, rows: list[TokenRow], params: TrainingParams, run_params: RunParams, *_: Any
+    network: Any, tokenizer: Any, rows: list[TokenRow], params: TrainingParams, seed: int, setup: Setup, *_: Any
 ) -> None:
-    """The shortest TRL script with these settings; its seed gives the same batches."""
+    """The shortest TRL script with these settings; its seed gives the same batches.
+
+    Its SFTConfig is written out: `make_arguments` is part of ours, and would be compared with itself.
+    """
     import torch
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    torch.set_num_threads(run_params.threads)
+    torch.set_num_threads(setup.threads)
     with tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
             output_dir=folder,
@@ -112,8 +123,8 @@ def _bare(
             weight_decay=params.weight_decay,
             adam_beta2=params.adam_beta2,
             max_grad_norm=params.max_grad_norm,
-            seed=run_params.seed,
-            data_seed=run_params.seed,
+            seed=seed,
+            data_seed=seed,
             max_length=params.max_length,
             completion_only_loss=True,
             bf16=False,

@@ -12,7 +12,7 @@ import tempfile
 from contextlib import chdir
 from pathlib import Path
 
-from bench.result import seconds
+from bench.result import TINY, seconds
 from branchmerge.core.files import read_rows
 from branchmerge.core.params import RunParams, read_params
 from branchmerge.core.records import PROMPT
@@ -21,61 +21,60 @@ from branchmerge.evaluation.statistics import paired_difference
 from branchmerge.grading.judge import VerifyParams
 from branchmerge.search.trial import Evaluator, Score
 from branchmerge.training.hyperparameters import SftParams, TrainingParams
-from branchmerge.training.launch import LaunchParams
+from branchmerge.training.machine import LaunchMachine, Setup, read_setup
 from branchmerge.training.run import fine_tune
 
-FOLDER = Path(os.environ.get("FOLDER", ".")).resolve()
 DOMAIN = os.environ.get("DOMAIN", "math")
 CONFIDENCE = 0.95
 Learnt = tuple[dict[int, float], dict[str, bool]]  # loss by step, and by question whether the answer is right
-ALONE = LaunchParams(processes=1, nodes=1, strategy="none")
 LAUNCHES = {
-    "one process": ALONE,
+    "one process": LaunchMachine(),
     **{
-        f"two processes, {strategy}": LaunchParams.model_validate({"processes": 2, "nodes": 1, "strategy": strategy})
+        f"two processes, {strategy}": LaunchMachine.model_validate({"processes": 2, "nodes": 1, "strategy": strategy})
         for strategy in ("ddp", "fsdp", "zero2", "zero3")
     },
 }
 
 
-def main() -> None:
-    """Train and scoreine a branch by each launch; the first is what the others are compared with."""
+def main(tiny: bool = TINY) -> None:
+    """Train a branch by each launch and ask it; the first is what the others are compared with.
+
+    Where it is tiny, by the first alone.
+    """
+    folder = Path(os.environ.get("FOLDER", ".")).resolve()
     with tempfile.TemporaryDirectory() as scratch, chdir(scratch):
-        for name in ("stages", "models/student", "data/sft", "data/benchmarks", "params.yaml"):
+        for name in ("stages", "models/student", "data/sft", "data/benchmarks", "params.yaml", "machine.yaml"):
             Path(name).parent.mkdir(exist_ok=True)
-            Path(name).symlink_to(FOLDER / name)
-        run_params, evaluate = read_params(RunParams), read_params(EvaluateParams)
+            if (folder / name).exists():
+                Path(name).symlink_to(folder / name)
+        seed, evaluate, setup = read_params(RunParams).seed, read_params(EvaluateParams), read_setup()
         params = read_params(SftParams, domain=DOMAIN)
         params = params.model_copy(update={"batch_size": params.batch_size + params.batch_size % 2})
         questions = read_rows(Path(f"data/benchmarks/{DOMAIN}.parquet"), PROMPT)
-        verify = read_params(VerifyParams)
         print(f"{DOMAIN}, {params.batch_size} sequences a step, {len(questions)} questions:\n")
-        print(
-            "| launch | steps | last loss | largest difference of a loss | right | difference | s |\n"
-            + "|---" * 7
-            + "|"
-        )
+        print("| launch | steps | last loss | largest difference of a loss | right | difference | s |")
+        print("|---" * 7 + "|")
         results: list[Learnt] = []
-        with Evaluator(run_params, evaluate, verify, {DOMAIN: questions}) as evaluator:
-            for number, (name, launch) in enumerate(LAUNCHES.items()):
+        with Evaluator(seed, evaluate, read_params(VerifyParams), {DOMAIN: questions}) as evaluator:
+            for number, (name, launch) in enumerate(list(LAUNCHES.items())[: 1 if tiny else None]):
                 if launch.strategy.startswith("zero") and not importlib.util.find_spec("deepspeed"):
                     print(f"| {name} | NOT RUN: the extra deepspeed is not installed |", flush=True)
                     continue
-                folder = Path(f"model-{number}")
-                wall_s = seconds(_train, params, run_params, launch, folder)
+                model = Path(f"model-{number}")
+                wall_s = seconds(_train, params, seed, setup.model_copy(update={"launch": launch}), model)
                 score = Score()
-                evaluator.ask(folder, score, len(questions))
-                results.append((_curve(folder), score.is_correct[DOMAIN]))
+                evaluator.ask(model, score, len(questions))
+                results.append((_curve(model), score.is_correct[DOMAIN]))
                 print(f"| {name} | {_row(results[0], results[-1])} | {wall_s:.0f} |", flush=True)
 
 
-def _train(params: TrainingParams, run_params: RunParams, launch: LaunchParams, folder: Path) -> None:
+def _train(params: TrainingParams, seed: int, setup: Setup, folder: Path) -> None:
     fine_tune(
         name=folder.name,
         datasets=[Path(f"data/sft/{DOMAIN}.parquet")],
         params=params,
-        run_params=run_params,
-        launch_params=launch,
+        seed=seed,
+        setup=setup,
         output=folder,
         metrics=Path(f"metrics-{folder.name}"),
     )

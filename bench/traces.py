@@ -12,10 +12,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.result import print_result, seconds
+from bench.result import TINY, print_result, seconds
 from branchmerge.chat import conversation
 from branchmerge.core.files import content_id
-from branchmerge.engines.engine import Request, Sampling
+from branchmerge.engines.engine import Engine, Request, Sampling
+from branchmerge.engines.transformers import TransformersEngine, TransformersMachine
 from branchmerge.engines.vllm import VllmEngine
 from branchmerge.rowstore.asking import Allowance, LimitsParams, answer_all
 from branchmerge.rowstore.store import Store, Wanted
@@ -25,19 +26,29 @@ ROWS = {32: 1500, 256: 600}  # tokens of an answer -> rows
 ARGUMENTS = VLLM | {"max_num_seqs": 64, "max_model_len": 512, "enable_prefix_caching": False}
 
 
-def main() -> None:
-    """Answer as many rows both ways and print both times."""
+def main(tiny: bool = TINY) -> None:
+    """Answer as many rows both ways and print both times.
+
+    Where it is tiny, ours alone, and with transformers: vLLM takes 40 s to start on a CPU.
+    """
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= ON_CPU | {"BRANCHMERGE_CACHE": f"{folder}/store"}
         model = tiny_model(Path(folder) / "model")
+        if tiny:
+            return _ours(TransformersEngine(model, _sampling(8), TransformersMachine(), 1), 8, _wanted("ours", 10))
         for max_tokens, rows in ROWS.items():
-            sampling = Sampling(temperature=1, top_p=1, max_tokens=max_tokens)
+            sampling = _sampling(max_tokens)
             engine = VllmEngine(model, sampling, ARGUMENTS)
             _bare(engine, sampling, _wanted("warm", 200))
             ours_s = seconds(_ours, engine, max_tokens, _wanted(f"ours {max_tokens}", rows))
             peer_s = seconds(_bare, engine, sampling, _wanted(f"peer {max_tokens}", rows))
             print(f"{rows} rows of {max_tokens} tokens: ours {ours_s:.1f} s, LLM.generate {peer_s:.1f} s")
     print_result("traces", ours_s, peer_s, "vllm.LLM.generate")
+    return None
+
+
+def _sampling(max_tokens: int) -> Sampling:
+    return Sampling(temperature=1, top_p=1, max_tokens=max_tokens, dtype="float32")
 
 
 def _wanted(name: str, count: int) -> list[Wanted]:
@@ -46,7 +57,7 @@ def _wanted(name: str, count: int) -> list[Wanted]:
     ]
 
 
-def _ours(engine: VllmEngine, max_tokens: int, wanted: list[Wanted]) -> None:
+def _ours(engine: Engine, max_tokens: int, wanted: list[Wanted]) -> None:
     with Store("tiny") as store:
         store.want(wanted)
         allowance = Allowance(LimitsParams(), max_tokens, 0)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from branchmerge.core.files import content_id, write_rows, write_sorted_tables
 from branchmerge.core.records import COUNT, PROMPT, TRACE, VERDICT
 
-RULES = {
+RULES: dict[str, Any] = {
     "min_tokens": 50,
     "max_tokens": 16384,
     "require_thought": True,
@@ -33,7 +33,7 @@ def write_domain(domain: str, n_prompts: int, sentences_in_trace: int = 190) -> 
     """Write prompts, benchmarks, traces, verdicts and counts of one domain, two traces a prompt, each of some 18 kB."""
     rng = np.random.default_rng(0)
     words = make_words(rng, 20_000)
-    sentences = pa.array([make_sentence(rng, words, 15) for _ in range(50_000)])
+    sentences = pa.array([make_sentence(rng, words, 15) for _ in range(min(50_000, 100 * n_prompts))])
     benchmarks = {name: [make_sentence(rng, words, 40) for _ in range(size)] for name, size in BENCHMARKS.items()}
     items = list(chain.from_iterable(benchmarks.values()))
     questions = [make_sentence(rng, words, 45) for _ in range(n_prompts)]

@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.result import print_result, seconds
+from bench.result import TINY, print_result, seconds
 from branchmerge.core.files import content_id
 from branchmerge.engines.engine import Request, Sampling
-from branchmerge.engines.openai import OpenAIEngine, OpenAIParams
+from branchmerge.engines.openai import OpenAIEngine, OpenAIMachine
 from branchmerge.rowstore.asking import Allowance, LimitsParams, answer_all
 from branchmerge.rowstore.store import Store, Wanted
 from tests.engines import running_vllm, tiny_model
@@ -28,19 +28,25 @@ INSTANT_ROWS, FEW_ROWS, MANY_ROWS = 100_000, 10_000, 200_000
 CONCURRENCY = 64
 
 
-def main() -> None:
-    """Print cost of a row, peak memory and throughput; the last line is that of the longer answers."""
+def main(tiny: bool = TINY) -> None:
+    """Print cost of a row, peak memory and throughput; the last line is that of the longer answers.
+
+    Where it is tiny, without the real server.
+    """
+    instant_rows, few_rows, many_rows = (200, 10, 20) if tiny else (INSTANT_ROWS, FEW_ROWS, MANY_ROWS)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BRANCHMERGE_CACHE"] = f"{folder}/store"
         model = tiny_model(Path(folder) / "model")
         with running() as server:
-            ours_s = seconds(_ours, server.url, model, "instant", INSTANT_ROWS)
-            peer_s = seconds(_plain, server.url, "plain", INSTANT_ROWS)
-            overhead_ms = 1000 * (ours_s - peer_s) / INSTANT_ROWS
-            print(f"server that answers at once, {INSTANT_ROWS} rows: ours {ours_s:.1f} s, plain {peer_s:.1f} s")
+            ours_s = seconds(_ours, server.url, model, "instant", instant_rows)
+            peer_s = seconds(_plain, server.url, "plain", instant_rows)
+            overhead_ms = 1000 * (ours_s - peer_s) / instant_rows
+            print(f"server that answers at once, {instant_rows} rows: ours {ours_s:.1f} s, plain {peer_s:.1f} s")
             print(f"on top of the plain client: {overhead_ms:.2f} ms a row")
-            for count in (FEW_ROWS, MANY_ROWS):
+            for count in (few_rows, many_rows):
                 print(f"peak memory over {count} rows: {_peak_mib(server.url, model, count):.0f} MiB")
+        if tiny:
+            return
         with running_vllm(model, max_num_seqs=CONCURRENCY, max_model_len=512) as url:
             _plain(url, "warm", 200)
             for max_tokens, rows in ROWS.items():
@@ -51,7 +57,7 @@ def main() -> None:
 
 
 def _ours(url: str, model: Path, name: str, count: int, max_tokens: int = 32) -> None:
-    params = OpenAIParams(url=url, api="chat", concurrency=CONCURRENCY)
+    params = OpenAIMachine(url=url, api="chat", concurrency=CONCURRENCY)
     with Store("tiny") as store:
         store.want(
             Wanted(content_id(name, number), str(number), 0, f"What is {number:06}+1, {name}?")

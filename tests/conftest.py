@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,7 +44,10 @@ def no_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One nano build for all test processes; its hashes as they were at first, since tests change it."""
+    """The nano build, built once for all test processes, with its hashes as they were at first, since tests change it.
+
+    Each process changes a copy of its own: two files of tests may run at once.
+    """
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
@@ -53,7 +57,10 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
             build.run(build.create(folder), "dvc", "repro")
             hashes = {name: folder_hash(folder / name) for name in HASHED}
             (folder / NANO_HASHES).write_text(json.dumps(hashes))
-    return folder
+    own = tmp_path_factory.mktemp("own") / "nano"
+    for name in ("nano", "nano-store"):  # cp keeps the hard links into DVC's cache
+        subprocess.run(["cp", "-a", shared / name, own.with_name(name)], check=True)
+    return own
 
 
 @pytest.fixture(params=programs.ISOLATIONS, scope="module")
