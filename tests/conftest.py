@@ -27,6 +27,13 @@ NANO_HASHES = "hashes.json"
 HASHED = ("data", "models/student", "models/branches", "models/merged")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The seed of the order in which tests ran: pytest-randomly prints it at the head, which -q leaves out."""
+    seed = config.getoption("randomly_seed", None)
+    if seed is not None:
+        terminalreporter.write_line(f"in random order; the same again: pytest -p randomly --randomly-seed={seed}")
+
+
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A row store of the test's own, never the person's."""
