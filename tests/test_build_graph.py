@@ -84,6 +84,13 @@ def test_a_planted_violation_is_found(broken: Path, file: str, old: str, new: st
     assert violation in violations(broken)
 
 
+def test_every_stage_has_its_tests(project: Path):
+    stages = sorted(file.stem for file in (project / "stages").glob("*.py"))
+
+    assert len(stages) == 14
+    assert [name for name in stages if not (project / f"tests/test_{name}.py").is_file()] == []
+
+
 def test_a_file_in_stages_that_is_no_stage_is_found(broken: Path):
     (broken / "stages/extra.py").write_text("")
 
