@@ -1,16 +1,19 @@
 """A branch whose training is killed comes out as if it had not been, or says why it cannot."""
 
+import importlib.metadata
 import json
 import multiprocessing
 import os
 import random
 import shutil
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from branchmerge.core import meaning
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import folder_hash
 from branchmerge.training import checkpoints
@@ -111,6 +114,33 @@ def test_a_checkpoint_of_another_world_size_is_refused_by_name(stopped: Path):
     two = setup("ddp", processes=2)
     with pytest.raises(InputError, match=r"launch\.processes 2, setup\.launch\.strategy ddp, got"):
         learn_branch(stopped, PARAMS, two)
+
+
+def test_a_checkpoint_of_another_version_of_a_library_is_refused_by_name(
+    stopped: Path, monkeypatch: pytest.MonkeyPatch
+):
+    here = importlib.metadata.version
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "0.1" if name == "trl" else here(name))
+
+    with pytest.raises(InputError, match=r"a checkpoint of this job: libraries\.trl 0\.1, got libraries\.trl 1"):
+        learn_branch(stopped, PARAMS)
+
+
+@pytest.mark.parametrize(("text", "refused"), [("PLANTED = 1", "code"), ("# a comment", None)])
+def test_a_checkpoint_of_other_code_is_refused_and_one_of_other_comments_goes_on(
+    stopped: Path, project_copy: Path, monkeypatch: pytest.MonkeyPatch, text: str, refused: str | None
+):
+    """Of training, or of anything that it stands on."""
+    library = project_copy / "branchmerge"
+    with (library / "training/packing.py").open("a") as file:
+        file.write(f"\n{text}\n")
+    monkeypatch.setattr(meaning, "_LIBRARY", library)
+    monkeypatch.setattr("branchmerge.training.job._LEARNS", library / "training/run.py")
+    other_job = describe("sft-math", [stopped / "arithmetic.parquet"], STUDENT, PARAMS, SEED, ALONE)
+
+    refusal = pytest.raises(InputError, match=rf"a checkpoint of this job: {refused} [0-9a-f]+, got {refused}")
+    with refusal if refused else nullcontext():
+        refuse_other(other_job)
 
 
 def test_a_checkpoint_goes_on_with_what_only_rounds_otherwise(stopped: Path):

@@ -15,6 +15,7 @@ from tests.learner import (
     QUESTIONS,
     SEED,
     UNEVEN,
+    learn_branch,
     make_student,
     other,
     rows_of,
@@ -220,6 +221,19 @@ def test_what_this_machine_or_model_lacks_is_refused(
         pytest.skip("a GPU may have them")
     with pytest.raises(InputError, match=message):
         trainer_of(tiny_model(tokenizer), tokenizer, other(**changes), tmp_path, machine=setup(**machine))
+
+
+@pytest.mark.parametrize("strategy", ["zero3", "fsdp"])
+def test_adapters_are_refused_where_the_weights_are_shared_out(
+    strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Before anything is read: there is neither a student nor a row here."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(
+        InputError, match=f"none, ddp or zero2 with lora, .* got {strategy}.* Set launch.strategy: zero2"
+    ):
+        learn_branch(tmp_path, other(lora={"rank": 4, "alpha": 8}), setup(strategy, processes=2))
 
 
 @pytest.mark.slow
