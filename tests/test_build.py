@@ -284,3 +284,57 @@ def without_science(params: Any) -> None:
     params["models"] = {name: params["models"][name] for name in ("student", "merged")}
     params["merge"]["order"] = ["math", "code"]
     params["mixture"]["mixture"]["domains"] = ["math", "code"]
+
+
+EXAM = "exam.jsonl"
+
+
+def logic_with_an_exam(params: Any) -> None:
+    """A fourth domain, taught as science is; its benchmark asks what stands in EXAM."""
+    params["source"]["exam"] = {"path": EXAM, "licence": "MIT", "columns": {"question": "q", "answer": "a"}}
+    params["source"]["exam"] |= {"max_train_rows": 0, "max_test_rows": 1}
+    params["domains"]["logic"] = {**params["domains"]["science"], "prompts": {"sources": ["formulas", "exam"]}}
+    params["domains"]["code"]["curate"]["contamination_words"] = 8
+    params["merge"]["order"].append("logic")
+    params["merge"]["weights"]["logic"] = 0.5
+
+
+def without_logic(params: Any) -> None:
+    del params["domains"]["logic"]
+    params["merge"]["order"].remove("logic")
+    del params["merge"]["weights"]["logic"]
+
+
+def contaminated(folder: Path) -> set[str]:
+    """Prompts of code that were rejected for a benchmark's question in them."""
+    rejected = read_rows(folder / "data/rejected/code.parquet", REJECTED)
+    traces = {row["trace_id"]: row["prompt_id"] for row in read_rows(folder / "data/traces/code.parquet", TRACE)}
+    return {traces[row["trace_id"]] for row in rejected if row["reason"] == "contaminated"}
+
+
+def test_a_fourth_domain_is_built_and_once_removed_rejects_nothing(nano: Path):
+    """A plain dvc repro leaves its outputs where they are."""
+    asked = read_rows(nano / "data/prompts/code.parquet", PROMPT)[0]
+    (nano / EXAM).write_text(json.dumps({"q": asked["question"], "a": "no"}))
+    try:
+        with restored(nano, "dvc.lock"):
+            build.change(nano, logic_with_an_exam)
+            build.run(nano, "dvc", "repro", "merge")
+            recipe = YAML(typ="safe").load(nano / "models/merged/mergekit_config.yml")
+            outputs = {path.relative_to(nano).as_posix() for path in nano.glob("*/*/logic*")}
+            rejected_by_four = contaminated(nano)
+            build.change(nano, without_logic)
+            build.run(nano, "dvc", "repro", "curate@code")
+            rejected_by_three = contaminated(nano)
+            is_left = (nano / "data/benchmarks/logic.parquet").is_file()
+            build.run(nano, "branchmerge", "profile", "use", "nano", "--force")
+    finally:
+        (nano / EXAM).unlink()
+        build.run(nano, "dvc", "checkout")
+
+    folders = ("prompts", "dev", "benchmarks", "traces", "verdicts", "counts", "sft", "rejected", "hits")
+    assert {*(f"data/{folder}/logic.parquet" for folder in folders), "models/branches/logic"} <= outputs
+    assert recipe["models"][-1]["model"] == "models/branches/logic"
+    assert rejected_by_four == {asked["prompt_id"]}
+    assert (is_left, rejected_by_three) == (True, set())
+    assert would_run(nano) == set()
