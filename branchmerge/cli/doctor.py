@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import platform
 import shutil
 import sys
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ def findings() -> list[Finding]:
     memory_gib = psutil.virtual_memory().total / 2**30
     disk_gib = shutil.disk_usage(".").free / 2**30
     return [
+        Finding("system", platform.system(), platform.system() == "Linux"),
         Finding("python", ".".join(map(str, sys.version_info[:3])), MIN_PYTHON <= version <= MAX_PYTHON),
         Finding("cores", str(os.cpu_count())),
         Finding("memory", f"{memory_gib:.1f} GiB", memory_gib >= MIN_MEMORY_GIB),

@@ -48,15 +48,17 @@ def merge(params: MergeParams, seed: int, threads: int, folder: Path, known: Pat
 
 
 def _run(recipe: dict[str, Any], target: Path, params: MergeParams, seed: int, threads: int) -> None:
+    if params.method == OURS:  # mergekit plans our merges too, and runs what cannot be streamed
+        from branchmerge.merging.mergekit_plugin import register
+
+        register()
     if params.method != OURS or params.is_parity or not _streamed(recipe, target, threads):
         _run_mergekit(recipe, target, seed, threads)
 
 
 def _streamed(recipe: dict[str, Any], target: Path, threads: int) -> bool:
-    from branchmerge.merging.mergekit_plugin import register
     from branchmerge.merging.streaming import stream_merge
 
-    register()
     return stream_merge(recipe, target, threads)
 
 

@@ -67,7 +67,13 @@ class Allowance:
 
 
 def answer_all(
-    store: Store, make_engine: Callable[[], Engine], allowance: Allowance, label: str, quiet: bool = False
+    store: Store,
+    make_engine: Callable[[], Engine],
+    allowance: Allowance,
+    label: str,
+    *,
+    remedy: str,
+    quiet: bool = False,
 ) -> int:
     """Ask until every wanted row has an answer in the store; returns how many were asked here.
 
@@ -75,6 +81,7 @@ def answer_all(
     the run early, rows under way are waited for and kept.
 
     Args:
+        remedy: What a person does once the cause of too many failures is mended.
         quiet: Show neither the first prompt nor a bar; for many small sets of answers.
 
     Raises:
@@ -86,7 +93,7 @@ def answer_all(
     asked, poll_s = 0, _POLL_S
     with _Progress(label, total, allowance, quiet) as progress:
         while missing := store.missing():
-            _refuse_failures(store, total, allowance.limits, label)
+            _refuse_failures(store, total, allowance.limits, label, remedy)
             store.release()
             rows = _Rows(store.claims(allowance))
             first = next(rows, None)
@@ -112,7 +119,7 @@ def answer_all(
                     if completion.finish_reason in FAILED and _failed_too_many(store, total, allowance.limits):
                         rows.stop()
         progress.show(store.tally())
-    _refuse_failures(store, total, allowance.limits, label)
+    _refuse_failures(store, total, allowance.limits, label, remedy)
     return asked
 
 
@@ -140,13 +147,13 @@ def _failed_too_many(store: Store, total: int, limits: LimitsParams) -> bool:
     return store.tally().failed > limits.max_failed_ratio * total
 
 
-def _refuse_failures(store: Store, total: int, limits: LimitsParams, label: str) -> None:
+def _refuse_failures(store: Store, total: int, limits: LimitsParams, label: str, remedy: str) -> None:
     if _failed_too_many(store, total, limits):
         raise StageError(
             where=label,
             expected=f"at most {limits.max_failed_ratio:.2%} of {total} rows to fail",
             got=f"{store.tally().failed}, such as {store.failure()}",
-            do=f"mend the cause, then ask again: python -m stages.traces --domain {label.split()[-1]} --retry-failed",
+            do=f"mend the cause, then {remedy}",
         )
 
 

@@ -47,6 +47,7 @@ def sample(
             lambda: make_engine(machine, params.teacher, model, sampling, threads),
             Allowance(params, sampling.max_tokens, overhead_bytes),
             f"traces {domain}",
+            remedy=f"ask again: python -m stages.traces --domain {domain} --retry-failed",
         )
         tally = store.tally()
         write_sorted_rows(target, TRACE, (trace(row) for row in store.answered()))

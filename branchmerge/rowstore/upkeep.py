@@ -43,7 +43,6 @@ class Holding(NamedTuple):
     failed: int
     prompt_tokens: int
     completion_tokens: int
-    oldest_s: float
     newest_s: float
 
 
@@ -69,7 +68,7 @@ def holdings() -> list[Holding]:
     with connect(path()) as db:
         found = db.execute(
             f"select teacher, count(*), sum(finish_reason in ({_FAILED})), total(prompt_tokens),"
-            " total(completion_tokens), min(stored_at), max(stored_at) from answers group by teacher order by teacher"
+            " total(completion_tokens), max(stored_at) from answers group by teacher order by teacher"
         ).fetchall()
     return [Holding(*row) for row in found]
 

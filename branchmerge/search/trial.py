@@ -23,6 +23,8 @@ from branchmerge.rowstore.store import Store, Wanted
 from branchmerge.search.space import Candidate
 from branchmerge.sources.prompts import FOLDERS
 
+_REMEDY = "forget the failed answers (branchmerge store prune --failed) and search again"
+
 
 @dataclass(kw_only=True)
 class Score:
@@ -123,7 +125,7 @@ class Evaluator:
             store.want(_wanted(question, model, sampling) for question in questions)
             known_tokens = store.tally().completion_tokens
             allowance = Allowance(LimitsParams(max_failed_ratio=0), sampling.max_tokens, overhead_bytes=0)
-            answer_all(store, lambda: engine(sampling), allowance, f"search {domain}", quiet=True)
+            answer_all(store, lambda: engine(sampling), allowance, f"search {domain}", remedy=_REMEDY, quiet=True)
             self.asked_tokens += store.tally().completion_tokens - known_tokens
             return {row["prompt_id"]: row for row in store.answered()}
 

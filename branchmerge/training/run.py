@@ -1,5 +1,6 @@
 """The one training run: base models, branches and mixtures all learn here, only their rows and params differ."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -66,6 +67,13 @@ def fine_tune(
             expected="none, ddp or zero2 with lora, whose adapters need the weights whole",
             got=setup.launch.strategy,
             do="set launch.strategy: zero2 there, or lora: null in params.yaml",
+        )
+    if setup.launch.strategy.startswith("zero") and importlib.util.find_spec("deepspeed") is None:
+        raise InputError(
+            where="machine.yaml: launch.strategy",
+            expected="the package deepspeed, which shares out the optimiser's state",
+            got=f"{setup.launch.strategy}, and no such package",
+            do="pip install -e '.[deepspeed]', or take fsdp or ddp",
         )
     job = describe(name, datasets, STUDENT, params, seed, setup)
     if os.environ.get("NODE_RANK", "0") != "0":
