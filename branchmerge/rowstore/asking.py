@@ -72,7 +72,7 @@ def answer_all(
     allowance: Allowance,
     label: str,
     *,
-    remedy: str,
+    remedy: str = "run it again",
     quiet: bool = False,
 ) -> int:
     """Ask until every wanted row has an answer in the store; returns how many were asked here.
