@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -99,7 +100,7 @@ def is_cut(question: str) -> bool:
 
 
 # messages of odd shapes that real servers send
-ODD = {
+ODD: dict[str, dict[str, Any]] = {
     "parts": {"content": [{"type": "text", "text": "7"}]},
     "half an emoji": {"content": "so \ud83d"},
     "apart": {"content": "7", "reasoning_content": "hm"},
@@ -108,7 +109,7 @@ ODD = {
 }
 
 
-def answer(question: str, finish_reason: str | None, message: dict | None = None) -> dict:
+def answer(question: str, finish_reason: str | None, message: dict[str, Any] | None = None) -> dict[str, Any]:
     """A chat completion."""
     content = f"<think>\nhm\n</think>\nI was asked {question}" if question else ""
     return {
@@ -128,7 +129,8 @@ class Running:
     def counts(self) -> dict[str, int]:
         """Calls and rows so far."""
         with urllib.request.urlopen(f"{self.url}/counts") as reply:
-            return json.load(reply)
+            counted: dict[str, int] = json.load(reply)
+        return counted
 
 
 @contextmanager

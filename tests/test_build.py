@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 DOMAINS = ("math", "code", "science")
 MODELS = ("teacher", "student", *DOMAINS, "mixture", "mixture_small", "merged")
+SECONDS = ("code", "domains")  # what these write decides what else runs
 EVALUATIONS = {f"evaluate@{model}" for model in MODELS}
 
 
@@ -32,10 +33,12 @@ def restored(folder: Path, *files: str) -> Iterator[None]:
     finally:
         for file, content in before.items():
             (folder / file).write_bytes(content)
+        build.run(folder, "dvc", "repro", *SECONDS)
 
 
 def would_run(folder: Path) -> set[str]:
-    """The stages DVC would run, those below a changed one included."""
+    """The stages DVC would run, those below a changed one included, once code and names of domains are as they are."""
+    build.run(folder, "dvc", "repro", *SECONDS)
     said = build.run(folder, "dvc", "repro", "--dry", "--force-downstream").stdout
     return set(re.findall(r"Running stage '([^']+)'", said))
 
@@ -205,21 +208,89 @@ def test_a_change_of_params_reruns_what_readme_says(
         assert would_run(nano) == reruns
 
 
-def test_a_comment_in_the_report_stage_reruns_only_the_report(nano: Path):
-    assert "| a comment in `stages/report.py` | report |" in (build.ROOT / "README.md").read_text()
-    with restored(nano, "stages/report.py"):
-        (nano / "stages/report.py").write_text((nano / "stages/report.py").read_text() + "# a comment\n")
+def ran(said: str) -> set[str]:
+    """The stages that a repro ran."""
+    return set(re.findall(r"Running stage '([^']+)'", said))
 
-        assert would_run(nano) == {"report"}
+
+def change_text(folder: Path, file: str, old: str, new: str) -> None:
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new, 1))
+
+
+def test_comments_docstrings_and_formatting_rerun_only_code(nano: Path):
+    """In the file that all stages stand on."""
+    assert "| a comment, a docstring, formatting | nothing |" in (build.ROOT / "README.md").read_text()
+    file = "branchmerge/core/errors.py"
+    with restored(nano, file, "dvc.lock"):
+        change_text(nano, file, "class InputError", "# more to read\nclass InputError")
+        change_text(nano, file, "What was given cannot be used", "It cannot be used")
+        change_text(nano, file, "*, where: str, expected: str", "*,\n        where: str,\n        expected: str")
+        said = build.run(nano, "dvc", "repro").stdout
+
+    assert ran(said) == {"code"}
+
+
+# a message that changes, and the stages whose code holds it
+MESSAGES = [
+    ("branchmerge/core/errors.py", ": expected ", ": wanted ", None),
+    ("branchmerge/curation/selection.py", '"no rows"', '"no row"', {f"curate@{domain}" for domain in DOMAINS}),
+    ("branchmerge/merging/compatibility.py", "train these branches", "train the branches", {"merge"}),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "stages"), MESSAGES, ids=[file for file, *_ in MESSAGES])
+def test_a_message_reruns_the_stages_whose_code_holds_it(
+    nano: Path, file: str, old: str, new: str, stages: set[str] | None
+):
+    everything = set(YAML(typ="safe").load(nano / "dvc.lock")["stages"]) - {"code"}
+    with restored(nano, file, "dvc.lock"):
+        change_text(nano, file, old, new)
+        build.run(nano, "dvc", "repro", "code")
+        changed = set(json.loads(build.run(nano, "dvc", "status", "--json").stdout))
+
+    assert changed == (everything if stages is None else stages)
 
 
 def test_an_output_that_comes_out_the_same_reruns_nothing_below(nano: Path):
-    """A comment in curate.py reruns curate, but the SFT sets are byte-identical."""
-    with restored(nano, "stages/curate.py", "dvc.lock"):
-        (nano / "stages/curate.py").write_text((nano / "stages/curate.py").read_text() + "# a comment\n")
+    """Another message of curate, but the SFT sets are byte-identical."""
+    file, old, new, stages = MESSAGES[1]
+    with restored(nano, file, "dvc.lock"):
+        change_text(nano, file, old, new)
         said = build.run(nano, "dvc", "repro").stdout
 
-    assert set(re.findall(r"Running stage '([^']+)'", said)) == {f"curate@{domain}" for domain in DOMAINS}
+    assert stages
+    assert ran(said) == {"code", *stages}
+
+
+def test_what_a_person_knows_to_be_unaffected_is_accepted_and_nothing_else(nano: Path):
+    file, old, new, _ = MESSAGES[2]
+    accept = ("branchmerge", "accept", "merge", "--why", "only a message")
+    with restored(nano, file, "dvc.lock", "params.yaml"):
+        up_to_date = build.run(nano, *accept, check=False)
+        change_text(nano, file, old, new)
+        build.change(nano, method)
+        more_changed = build.run(nano, *accept, check=False)
+        build.change(nano, lambda params: params["merge"].update(method="task_arithmetic"))
+        build.run(nano, *accept)
+        said = build.run(nano, "dvc", "repro").stdout
+        (row,) = map(json.loads, (nano / "code/accepted.jsonl").read_text().splitlines())
+        (nano / "code/accepted.jsonl").unlink()
+
+    assert (up_to_date.returncode, "which is up to date" in up_to_date.stderr) == (2, True)
+    assert (more_changed.returncode, "only code or versions" in more_changed.stderr) == (2, True)
+    assert ran(said) == set()
+    assert (row["stage"], row["why"], row["code_was"] == row["code_is"]) == ("merge", "only a message", False)
+
+
+def test_another_machine_reruns_nothing(nano: Path):
+    with restored(nano, "machine.yaml"):
+        (nano / "machine.yaml").write_text(
+            "run:\n  threads: 2\nlaunch:\n  processes: 2\n  strategy: ddp\ntraces:\n  engine: vllm\n"
+        )
+
+        assert "Running stage" not in build.run(nano, "dvc", "repro").stdout
 
 
 def new_source(params: Any) -> None:
@@ -233,7 +304,8 @@ def test_a_new_source_reruns_every_prompts_stage_and_nothing_below(nano: Path):
         build.change(nano, new_source)
         said = build.run(nano, "dvc", "repro").stdout
 
-    assert set(re.findall(r"Running stage '([^']+)'", said)) == {
+    assert ran(said) == {
+        "code",
         "source@more",
         *(f"prompts@{domain}" for domain in DOMAINS),
     }

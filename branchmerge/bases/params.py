@@ -12,7 +12,15 @@ HEAD_WIDTH = 32  # of a model made here; vLLM on a CPU takes 32 and 64
 
 
 class Architecture(Params):
-    """Shape of a Qwen2 model, in transformers' words. Its attention heads are 32 wide."""
+    """Shape of a Qwen2 model, in transformers' words. Its attention heads are 32 wide.
+
+    Args:
+        vocab_size: Tokens.
+        hidden_size: Width of a layer.
+        intermediate_size: Width inside its MLP.
+        num_hidden_layers: Layers.
+        max_position_embeddings: Longest row that it can read, in tokens.
+    """
 
     vocab_size: int = Field(ge=384)
     hidden_size: int = Field(ge=64, multiple_of=32)
@@ -26,6 +34,8 @@ class ScratchParams(Params):
 
     Args:
         problems: File of a generator -> training problems drawn from it; their shares are the mix.
+        architecture: Shape of the model.
+        training: As in the section sft.
     """
 
     problems: dict[Path, PositiveInt] = Field(min_length=1)
@@ -40,14 +50,25 @@ class ScratchParams(Params):
 
 
 class HubParams(Params):
-    """A model on the Hugging Face hub at a pinned revision, or in a local folder (revision null)."""
+    """A model on the Hugging Face hub at a pinned revision, or in a local folder.
+
+    Args:
+        source: Name on the hub, or path of the folder.
+        revision: A commit; null for a folder.
+    """
 
     source: str
     revision: str | None
 
 
 class GgufParams(Params):
-    """A quantised model inside an installed Python package, read back to ordinary weights."""
+    """A quantised model inside an installed Python package, read back to ordinary weights.
+
+    Args:
+        package: Its import name.
+        version: The one that must be installed.
+        file: The .gguf beside its code.
+    """
 
     package: str
     version: str
@@ -67,7 +88,14 @@ class ServedParams(Params):
 
 
 class BaseParams(Params):
-    """Where a model comes from: exactly one of the four."""
+    """Where a model comes from: exactly one of the four.
+
+    Args:
+        scratch: Trained here from random weights.
+        hub: From a hub or a folder.
+        gguf: From an installed package.
+        served: Only a server has it.
+    """
 
     sections = ("base.{model}",)
 

@@ -231,6 +231,23 @@ def clean() -> None:
 
 
 @app.command()
+def schema(
+    file: Annotated[str, typer.Argument(help="params, machine or search.")] = "params",
+    write: Annotated[bool, typer.Option(help="Write docs/reference.md and docs/schema instead.")] = False,
+) -> None:
+    """Print the JSON Schema of params.yaml, machine.yaml or search.yaml, by which editors complete and check it."""
+    from branchmerge.settings.reference import write_reference
+    from branchmerge.settings.schema import FILES, schema_of
+
+    if write:
+        print("wrote", *write_reference())
+        return
+    if file not in FILES:
+        raise InputError(where="schema", expected=f"one of {', '.join(FILES)}", got=file, do="name one")
+    print(json.dumps(schema_of(file), indent=2))
+
+
+@app.command()
 def accept(
     stage: Annotated[list[str], typer.Argument(help="Stages, as sft@math, or sft for all of its kind.")],
     why: Annotated[str, typer.Option(help="Why they would come out the same; kept in code/accepted.jsonl.")],

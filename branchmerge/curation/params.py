@@ -21,6 +21,7 @@ class CurateParams(Params):
         min_contamination_ratio: Share of a benchmark question's runs that a prompt holds to be rejected.
         near_duplicate_similarity: Jaccard similarity from which one of two prompts is rejected.
         max_traces_per_prompt: Taken in trace_order.
+        trace_order: Which of a prompt's traces are taken first.
         max_traces_by_source: Most traces of the sources named.
     """
 

@@ -31,6 +31,9 @@ class TracesMachine(Machine):
 
     Args:
         engine: Null looks: vllm where it is installed and a GPU is at hand, else transformers.
+        transformers: How the engine transformers runs.
+        openai: The server of the engine openai.
+        ray: The cluster of the engine ray.
         vllm: Arguments of vllm.LLM, by vLLM's names; for the engines vllm and ray.
     """
 

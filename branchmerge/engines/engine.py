@@ -23,6 +23,7 @@ class Sampling(Params):
 
     Args:
         temperature: 0 for greedy.
+        top_p: Share of the probability that is sampled from; 1 for all.
         max_tokens: Longest answer; a longer one ends with finish_reason "length".
         stop: Texts at which an answer ends, itself left out.
         system: The system message, if any.
@@ -42,7 +43,11 @@ class Sampling(Params):
 
 
 class SamplesParams(Sampling):
-    """How many answers a question gets, and how they are sampled."""
+    """How many answers a question gets, and how they are sampled.
+
+    Args:
+        samples_per_prompt: Answers to each question.
+    """
 
     samples_per_prompt: PositiveInt
 

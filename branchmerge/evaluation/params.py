@@ -14,6 +14,7 @@ class BenchmarkParams(Params):
     Args:
         samples_per_question: k; more than one needs a temperature above 0.
         temperature: 0 for greedy.
+        top_p: Share of the probability that is sampled from; 1 for all.
         max_tokens: Longest answer; a longer one counts as truncated.
     """
 
@@ -27,6 +28,7 @@ class EvaluateParams(Params):
     """The benchmarks, by the domain whose held-out questions they ask.
 
     Args:
+        benchmarks: By domain; each is run as its section says.
         dtype: Of the weights; auto as they are saved. bfloat16 crawls on a CPU without its instructions.
     """
 

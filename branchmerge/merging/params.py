@@ -21,7 +21,8 @@ class MergeParams(Params):
         weights: Of each branch, for the methods that take weights.
         parameters: Those of each method, so that a sweep changes one word. Numbers may vary over layers and tensors
             in mergekit's forms: [0.2, 0.8], or [{filter: mlp, value: 0.8}, {value: 0.5}].
-        dtype: Of the arithmetic. out_dtype: of the merged weights.
+        dtype: Of the arithmetic.
+        out_dtype: Of the merged weights.
         smoke: What the merged model must do before it counts as one; null for no gate.
     """
 

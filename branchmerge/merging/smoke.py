@@ -27,6 +27,7 @@ class SmokeParams(Params):
     Args:
         rows_per_domain: Questions asked, and answers whose loss is taken.
         max_tokens: Longest answer.
+        dtype: Of the weights, while it is asked.
         min_closed_ratio: Of answers that close their thought, among those whose learnt answer has one.
         min_stopped_ratio: Of answers that end by themselves.
         max_loop_ratio: Of answers that end in five times the same text.

@@ -13,11 +13,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from branchmerge.core.params import Params
+from branchmerge.merging.methods import METHODS, MethodParameters
 from branchmerge.search.space import SearchParams
 from branchmerge.settings.sections import MACHINE_SECTIONS, MODELS, SECTIONS
 
 FILES = ("params", "machine", "search")
-_SECTIONS: dict[str, tuple[type[Params], ...]] = {
+SECTIONS_OF: dict[str, tuple[type[Params], ...]] = {
     "params": SECTIONS,
     "machine": MACHINE_SECTIONS,
     "search": (SearchParams,),
@@ -27,7 +28,7 @@ _ENTRY = re.compile(r"^ {4}((?:\w+, )*\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
 def schema_of(file: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of one of `FILES`."""
-    sections = _SECTIONS[file]
+    sections = SECTIONS_OF[file]
     _, schema = models_json_schema([(section, "validation") for section in sections])
     for model in models_of(sections):
         _describe(schema["$defs"][model.__name__], model)
@@ -54,15 +55,16 @@ def models_of(sections: typing.Iterable[type[BaseModel]]) -> list[type[BaseModel
         model = queue.pop()
         if model not in found:
             found[model] = None
-            queue += [part for field in model.model_fields.values() for part in _parts(field.annotation)]
+            queue += [part for field in model.model_fields.values() for part in parts_of(field.annotation)]
     return list(found)
 
 
-def _parts(annotation: Any) -> Iterator[type[BaseModel]]:
+def parts_of(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The classes that an annotation names."""
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in typing.get_args(annotation):
-        yield from _parts(argument)
+        yield from parts_of(argument)
 
 
 def meanings(model: type[BaseModel]) -> dict[str, str]:
@@ -72,8 +74,12 @@ def meanings(model: type[BaseModel]) -> dict[str, str]:
         _, _, arguments = (inspect.getdoc(base) or "").partition("Args:\n") if base.__doc__ else ("", "", "")
         for names, text in _ENTRY.findall(arguments):
             found |= dict.fromkeys(names.split(", "), " ".join(text.split()))
-    written = {name: field.description for name, field in model.model_fields.items() if field.description}
-    return {name: text for name, text in (found | written).items() if name in model.model_fields}
+    method = METHODS.get(model.__name__.removesuffix("_parameters"))
+    if method is not None:
+        found = {name: f"mergekit's, {parameter.range}" for name, parameter in method.parameters.items()}
+    elif model is MethodParameters:
+        found = {name: f"Parameters of {name}; null where it is not used." for name in METHODS}
+    return {name: text for name, text in found.items() if name in model.model_fields}
 
 
 def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:

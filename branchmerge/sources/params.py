@@ -14,8 +14,11 @@ class SourceColumns(Params):
     Texts stay as they stand. A CSV has texts only: cast what is compared as a number. JSON numbers have DuckDB's types.
 
     Args:
+        question: The question.
         answer, tests: What answers are graded against; null where there is no such thing.
         response: A ready-made answer, whole; or null, and reasoning and solution are its parts.
+        reasoning: The thought of a ready-made answer.
+        solution: What follows the thought.
         teacher: Who gave it; a text in quotes where the file has no column for it.
         finish_reason: "stop" where the file has no column for it.
     """

@@ -14,7 +14,11 @@ FOLDERS = {"train": Path("data/prompts"), "dev": Path("data/dev"), "test": Path(
 
 
 class PromptsParams(Params):
-    """Which sources a domain has; a question in two of them is taken from the first."""
+    """Which sources a domain has.
+
+    Args:
+        sources: Names of sources; a question in two of them is taken from the first.
+    """
 
     sections = ("domains.{domain}.prompts",)
 

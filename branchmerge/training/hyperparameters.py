@@ -11,6 +11,7 @@ class LoraParams(Params):
     """Low-rank adapters, trained in place of the weights and merged into them at the end.
 
     Args:
+        rank: Inner width of the adapters.
         alpha: The adapters' product is scaled by alpha / rank.
         dropout: Share of an adapter's inputs that is set to zero while training.
         target_modules: Names of the linear layers that get adapters; null for all but the output layer.
@@ -36,6 +37,12 @@ class TrainingParams(Params):
         max_steps: Optimiser steps; either these or epochs.
         epochs: Times that every row is seen.
         batch_size: Rows (with packing: packed sequences) that an optimiser step sees over all processes.
+        learning_rate: The highest; the schedule goes up to it and down from it.
+        lr_scheduler: How it goes on after the warm-up.
+        weight_decay: Of AdamW.
+        adam_beta2: Of AdamW; its first beta is 0.9.
+        max_grad_norm: A larger gradient is scaled down to it.
+        logging_steps: Optimiser steps between points of the curves.
         warmup_ratio: Share of the steps over which the learning rate rises.
         max_length: Longest row, and with packing longest packed sequence, in tokens.
         packing: Fill sequences of max_length with whole rows, which do not see each other.
