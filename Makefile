@@ -29,10 +29,11 @@ test: $(INSTALLED) $(ENGINES)  ## all tests, the fast part first
 	pytest -q -n auto --dist loadfile -m "not slow"
 	pytest -q -n 2 --dist loadfile -m slow
 
-check: $(INSTALLED)  ## format, lint, types, fast tests
+check: $(INSTALLED)  ## format, lint, types, the order of folders, fast tests
 	ruff format --check
 	ruff check
 	mypy
+	lint-imports --no-logo
 	pytest -q -n auto --dist loadfile -m "not slow"
 
 bench: $(INSTALLED) $(ENGINES)  ## one benchmark: make bench NAME=merge

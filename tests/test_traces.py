@@ -341,6 +341,7 @@ class TestBudget:
     )
     def test_it_stops_before_it_is_overdrawn_and_goes_on_when_raised(self, project: Project, limit: dict):
         asked = questions(f"budget {limit}", 100)  # 30 tokens a row, 0.0012 USD
+        project.machine["traces"]["openai"]["max_attempts"] = 1
         project.params["traces"] |= limit
         before = project.server.counts()["calls"]
 
@@ -367,6 +368,7 @@ class TestBudget:
     def test_processes_side_by_side_keep_it_together(self, servers: dict, project: Project):
         project.server = servers["slow"]
         project.params["traces"] |= {"max_tokens_total": 4000}
+        project.machine["traces"]["openai"]["max_attempts"] = 1
         project.machine["traces"]["openai"]["url"] = project.server.url
         before = project.server.counts()["calls"]
 
@@ -374,6 +376,18 @@ class TestBudget:
             assert code == 2
             assert "the answers are kept" in error
         assert 2000 < 30 * (project.server.counts()["calls"] - before) <= 4000
+
+    def test_attempts_that_may_fail_are_set_aside_too(self, faulty: Project):
+        """A row of three calls costs 90 tokens, and may cost three worst cases of nearly 400."""
+        faulty.params["traces"] |= {"max_failed_ratio": 1, "max_tokens_total": 1000}
+        faulty.machine["traces"]["openai"]["max_attempts"] = 3
+        before = faulty.server.counts()["calls"]
+
+        with pytest.raises(StageError, match="the next may not fit"):
+            faulty.ask(["no finish reason"])
+        assert faulty.server.counts()["calls"] == before
+        faulty.params["traces"]["max_tokens_total"] = 1300
+        assert len(faulty.ask(["no finish reason"])) == 1
 
     def test_an_answer_that_could_not_be_used_was_paid_for_too(self, faulty: Project):
         faulty.params["traces"] |= {"max_failed_ratio": 1}

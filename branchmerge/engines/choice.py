@@ -45,6 +45,11 @@ class TracesMachine(Machine):
     openai: OpenAIMachine | None = None
     ray: RayMachine = RayMachine()
 
+    @property
+    def max_attempts(self) -> int:
+        """Calls that a row may cost: only a server is asked again."""
+        return self.openai.max_attempts if self.engine == "openai" and self.openai else 1
+
     @field_validator("vllm")
     @classmethod
     def _asks_for_the_same(cls, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -42,15 +42,18 @@ class Allowance:
     Args:
         max_tokens: Of one answer.
         overhead_bytes: Text that every prompt has besides its question.
+        attempts: Calls that a row may cost; a failed one is paid for too.
     """
 
     limits: LimitsParams
     max_tokens: int
     overhead_bytes: int
+    attempts: int = 1
 
     def worst(self, question: str) -> tuple[int, int]:
         """Most tokens that a row can cost: prompt, answer."""
-        return len(question.encode()) + self.overhead_bytes + _TEMPLATE_TOKENS, self.max_tokens  # a token is a byte
+        prompt_tokens = len(question.encode()) + self.overhead_bytes + _TEMPLATE_TOKENS  # a token is a byte or more
+        return self.attempts * prompt_tokens, self.attempts * self.max_tokens
 
     def fits(self, prompt_tokens: int, completion_tokens: int) -> bool:
         """Whether so many tokens may be spent in all."""

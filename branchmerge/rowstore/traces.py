@@ -45,7 +45,7 @@ def sample(
         asked = answer_all(
             store,
             lambda: make_engine(machine, params.teacher, model, sampling, threads),
-            Allowance(params, sampling.max_tokens, overhead_bytes),
+            Allowance(params, sampling.max_tokens, overhead_bytes, machine.max_attempts),
             f"traces {domain}",
             remedy=f"ask again: python -m stages.traces --domain {domain} --retry-failed",
         )
