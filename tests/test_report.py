@@ -100,3 +100,17 @@ def test_a_baseline_that_was_not_evaluated_is_refused_before_anything_is_written
     with pytest.raises(InputError, match="expected one of student, merged, got teacher"):
         report.main()
     assert not Path("reports/report.md").exists()
+
+
+def test_models_that_were_made_differently_are_told_and_alike_ones_are_not():
+    from branchmerge.reporting.metrics import made_differently
+
+    scores = {model: [{"made_with": "hf, cpu"}] for model in ("student", "merged")}
+    alike = {"sft-math": {"made_with": "1 processes"}, "sft-code": {"made_with": "1 processes"}, "merge": {}}
+    other = alike | {"sft-code": {"made_with": "2 processes"}}
+
+    assert made_differently(scores, alike) == []
+    (said,) = made_differently(scores | {"merged": [{"made_with": "vllm, H100"}]}, alike)
+    assert said.startswith("Not all models answered on alike machines")
+    assert "student: hf, cpu; merged: vllm, H100" in said
+    assert "sft-math: 1 processes; sft-code: 2 processes" in made_differently(scores, other)[0]

@@ -1,5 +1,6 @@
 """Engine `vllm`: a model folder in this process, by vLLM's continuous batching."""
 
+import json
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class VllmEngine:
             arguments = {"enable_chunked_prefill": False} | arguments
         try:
             self._llm = vllm.LLM(
-                model=str(model), dtype=sampling.dtype, quantization=sampling.quantization, **arguments
+                model=str(model), dtype=_dtype(model, sampling.dtype), quantization=sampling.quantization, **arguments
             )
         except (TypeError, ValueError) as error:
             raise InputError(
@@ -88,6 +89,14 @@ class VllmEngine:
         ids = self._tokenizer(prompt.text, add_special_tokens=False)["input_ids"]
         engine.add_request(ask.trace_id, {"prompt_token_ids": ids}, params)
         return prompt.opening
+
+
+def _dtype(model: Path, asked: str) -> str:
+    """The dtype of the weights; by `auto`, vLLM would make bfloat16 of float32."""
+    if asked != "auto":
+        return asked
+    config = json.loads((model / "config.json").read_text())
+    return str(config.get("dtype") or config.get("torch_dtype") or asked)
 
 
 def _completion(output: Any, ask: Request, opening: str) -> Completion:
