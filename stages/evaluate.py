@@ -37,7 +37,7 @@ def main(model: Model, path: ModelPath) -> None:
         rows = [
             {"model": model, "model_hash": model_hash, "made_with": made_with, **score}
             for benchmark, of_benchmark in answered.items()
-            for score in scores(path, benchmark, of_benchmark, params.benchmarks[benchmark])
+            for score in scores(benchmark, of_benchmark)
         ]
         cost |= {"rows": len(rows), "tokens": sum(score["completion_tokens"] for score in rows)}
     write_rows(Path(f"reports/eval/{model}.parquet"), SCORE, rows)

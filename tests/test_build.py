@@ -78,7 +78,11 @@ def test_a_teacher_that_learned_its_answers_is_scored_right(nano: Path):
 
     assert sum(row["is_correct"] for row in scores) >= 11
     right = next(row for row in scores if row["is_correct"] and row["benchmark"] == "math")
-    assert (right["response"], right["answer"], right["is_truncated"]) == ("<think>\nyes\n</think>\nyes", "yes", False)
+    assert (right["response"], right["answer"], right["finish_reason"]) == (
+        "<think>\nyes\n</think>\nyes",
+        "yes",
+        "stop",
+    )
 
 
 def test_the_metrics_carry_every_model_and_domain(nano: Path):

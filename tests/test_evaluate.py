@@ -18,7 +18,8 @@ from tests.programs import verify_params
 pytestmark = pytest.mark.slow
 
 QUESTIONS = 3
-# the model writes 1 and 2 only, about as often; 1 is right
+# model -> the tokens it writes, each about as often. 1 is right; "hi" is a token of its own, but h and i are written
+WRITES = {"ones": ["1", "2"], "letters": ["h", "i", "<|im_end|>"]}
 BENCHMARKS = {
     "long": {"samples_per_question": 3, "temperature": 1.0, "top_p": 1.0, "max_tokens": 12},
     "short": {"samples_per_question": 8, "temperature": 1.0, "top_p": 1.0, "max_tokens": 1},
@@ -26,8 +27,8 @@ BENCHMARKS = {
 }
 
 
-def make_model(folder: Path) -> None:
-    """A model to which, after any text, 1 and 2 are as likely, and nothing else is."""
+def make_model(folder: Path, tokens: list[str]) -> None:
+    """A model to which, after any text, some tokens are as likely, and nothing else is."""
     import torch
 
     from branchmerge.chat import contract
@@ -41,7 +42,7 @@ def make_model(folder: Path) -> None:
         embeddings = network.get_input_embeddings().weight  # tied: of the output, too
         embeddings.zero_()
         embeddings[:, 0] = 1
-        embeddings[tokenizer.convert_tokens_to_ids(["1", "2"]), 0] = 10
+        embeddings[tokenizer.convert_tokens_to_ids(tokens), 0] = 10
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     contract.write_contract(folder, tokenizer)
@@ -49,11 +50,12 @@ def make_model(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in which the model was evaluated."""
+    """A project in which the models were evaluated."""
     folder = tmp_path_factory.mktemp("evaluated")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        make_model(Path("models/ones"))
+        for model, tokens in WRITES.items():
+            make_model(Path(f"models/{model}"), tokens)
         for name in BENCHMARKS:
             prompt = dict.fromkeys(PROMPT.schema.names) | {"domain": "math", "answer": "1", "meta": "{}"}
             rows = [prompt | {"prompt_id": f"{name}{n}", "question": f"What is {n}-{n}+1?"} for n in range(QUESTIONS)]
@@ -65,14 +67,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         PARAMS.write_text(json.dumps(sections))
         Path("machine.yaml").write_text("{run: {threads: 1}}")
-        evaluate.main("ones", Path("models/ones"))
+        for model in WRITES:
+            evaluate.main(model, Path(f"models/{model}"))
     return folder
 
 
-def answers(folder: Path, benchmark: str) -> dict[str, list[Row]]:
+def answers(folder: Path, benchmark: str, model: str = "ones") -> dict[str, list[Row]]:
     """Rows of each question, by sample_index."""
     found: dict[str, list[Row]] = {}
-    for row in read_rows(folder / "reports/eval/ones.parquet", SCORE):
+    for row in read_rows(folder / f"reports/eval/{model}.parquet", SCORE):
         if row["benchmark"] == benchmark:
             found.setdefault(row["question_id"], []).append(row)
     assert len(found) == QUESTIONS
@@ -110,6 +113,23 @@ def test_the_cost_counts_all_answers(folder: Path):
     cost = json.loads((folder / "reports/cost/evaluate-ones.json").read_text())
 
     assert cost["rows"] == QUESTIONS * (3 + 8 + 1)
+
+
+def test_an_answer_of_max_tokens_without_a_stop_token_is_cut_off(folder: Path):
+    rows = [row for of in answers(folder, "long").values() for row in of]
+
+    assert {(row["completion_tokens"], row["finish_reason"]) for row in rows} == {(12, "length")}
+
+
+def test_the_tokens_are_those_that_were_written_with_the_stop_token_whatever_the_text_tokenises_to(folder: Path):
+    tokenizer = tiny_tokenizer()
+    rows = [row for of in answers(folder, "long", "letters").values() for row in of]
+    stopped = [row for row in rows if row["finish_reason"] == "stop"]
+
+    assert stopped
+    assert all(row["completion_tokens"] == len(row["response"]) + 1 for row in stopped)
+    assert all(len(row["response"]) == row["completion_tokens"] == 12 for row in rows if row not in stopped)
+    assert any(len(tokenizer(row["response"])["input_ids"]) < len(row["response"]) for row in rows)
 
 
 def test_a_folder_without_a_model_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -43,7 +43,7 @@ def _score(model: str, benchmark: str, number: int, mark: str) -> dict[str, Any]
         "response": mark,
         "is_correct": mark == "1",
         "completion_tokens": 10 * (number + 1),
-        "is_truncated": number == 3,
+        "finish_reason": "length" if number == 3 else "stop",
     }
 
 

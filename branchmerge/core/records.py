@@ -93,6 +93,7 @@ HIT = _record(
     question=_TEXT,
     benchmark_question=_TEXT,
 )
+# completion_tokens are those generated, the stop token included; finish_reason is stop or length
 SCORE = _record(
     "score",
     "benchmark question_id sample_index",
@@ -105,6 +106,6 @@ SCORE = _record(
     answer=_TEXT,
     is_correct=pa.bool_(),
     completion_tokens=_COUNT,
-    is_truncated=pa.bool_(),
+    finish_reason=_TEXT,
     made_with=_TEXT,
 )

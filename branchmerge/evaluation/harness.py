@@ -20,15 +20,16 @@ def samples(
     import lm_eval
     import torch
     import transformers
-    from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
+
+    from branchmerge.evaluation.counting import CountingLM
 
     torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     longest = max(benchmark.max_tokens for benchmark in params.benchmarks.values())
     config = transformers.AutoConfig.from_pretrained(path)
     batch_size = machine.batch_size or fitting_batch(config, longest, at_most=_MAX_BATCH)
-    model = HFLM(pretrained=str(path), device=device, dtype=params.dtype, batch_size=batch_size)
+    model = CountingLM(pretrained=str(path), device=device, dtype=params.dtype, batch_size=batch_size)
     results = lm_eval.simple_evaluate(
         model=model,
         tasks=[_task(name, benchmark) for name, benchmark in params.benchmarks.items()],
@@ -60,28 +61,24 @@ def _task(name: str, params: BenchmarkParams) -> dict[str, Any]:
     }
 
 
-def scores(path: Path, benchmark: str, samples: list[Row], params: BenchmarkParams) -> list[Row]:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(path)
-    scores = []
-    for sample in samples:
-        (texts,) = sample["filtered_resps"]
-        for index, (text, is_correct) in enumerate(zip(texts, json.loads(sample["grades"]), strict=True)):
-            n_tokens = len(tokenizer(text, add_special_tokens=False)["input_ids"])
-            scores.append(
-                {
-                    "benchmark": benchmark,
-                    "question_id": sample["doc"]["prompt_id"],
-                    "sample_index": index,
-                    "response": text,
-                    "answer": conversation.response(text).answer,
-                    "is_correct": is_correct,
-                    "completion_tokens": n_tokens,
-                    "is_truncated": n_tokens >= params.max_tokens,
-                }
-            )
-    return scores
+def scores(benchmark: str, samples: list[Row]) -> list[Row]:
+    """A row for each answer, from lm-eval's logged samples of one benchmark."""
+    return [
+        {
+            "benchmark": benchmark,
+            "question_id": sample["doc"]["prompt_id"],
+            "sample_index": index,
+            "response": written.text,
+            "answer": conversation.response(written.text).answer,
+            "is_correct": is_correct,
+            "completion_tokens": written.n_tokens,
+            "finish_reason": written.finish_reason,
+        }
+        for sample in samples
+        for index, (written, is_correct) in enumerate(
+            zip(sample["filtered_resps"][0], json.loads(sample["grades"]), strict=True)
+        )
+    ]
 
 
 def questions_of(benchmark: str) -> Path:

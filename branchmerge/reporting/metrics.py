@@ -85,7 +85,7 @@ def _answers(rows: list[Row]) -> dict[str, dict[str, float]]:
         benchmark: {
             "questions": len({row["question_id"] for row in answered}),
             "mean_tokens": sum(row["completion_tokens"] for row in answered) / len(answered),
-            "truncated_ratio": sum(row["is_truncated"] for row in answered) / len(answered),
+            "truncated_ratio": sum(row["finish_reason"] == "length" for row in answered) / len(answered),
         }
         for benchmark, answered in grouped.items()
     }

@@ -3,11 +3,14 @@
 import atexit
 import json
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from branchmerge.chat.conversation import response
 from branchmerge.core.params import read_params
 from branchmerge.grading.judge import Judge, Question, VerifyParams
+
+if TYPE_CHECKING:
+    from branchmerge.evaluation.counting import Written
 
 
 @cache
@@ -17,11 +20,13 @@ def _judge(domain: str) -> Judge:
     return judge
 
 
-def process_results(doc: dict[str, Any], results: list[list[str]]) -> dict[str, Any]:
+def process_results(doc: dict[str, Any], results: "list[list[Written]]") -> dict[str, Any]:
     """Accuracy of the answers to one question; `grades` keeps the verdict on each."""
-    (texts,) = results
+    (answers,) = results
     judge = _judge(doc["domain"])
-    questions = (Question(response(text).answer, doc["answer"], doc["tests"], doc["meta"]) for text in texts)
+    questions = (
+        Question(response(written.text).answer, doc["answer"], doc["tests"], doc["meta"]) for written in answers
+    )
     grades = list(judge.grade_all(questions))
     correct = [grade.verdict == "correct" for grade in grades]
     return {"accuracy": sum(correct) / len(correct), "grades": json.dumps(correct)}
