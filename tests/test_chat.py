@@ -60,13 +60,6 @@ def test_the_template_marks_the_same_tokens(tokenizer):
     assert marked["assistant_masks"][:length] == row["completion_mask"]
 
 
-def test_reasoning_content_is_rendered_in_think_tags(tokenizer):
-    apart = [{"role": "assistant", "reasoning_content": "3*4=12", "content": "12"}]
-    whole = [{"role": "assistant", "content": ANSWER}]
-
-    assert tokenizer.apply_chat_template(apart, tokenize=False) == tokenizer.apply_chat_template(whole, tokenize=False)
-
-
 def test_every_digit_is_a_token_and_think_tags_survive_decoding(tokenizer):
     ids = tokenizer(ANSWER, add_special_tokens=False)["input_ids"]
 

@@ -19,7 +19,7 @@ class Steps(Params):
 
 
 class DomainSteps(Steps):
-    """The same, with a domain's own over it."""
+    """A domain's own values over those of its section."""
 
     sections = ("sft", "domains.{domain}.sft")
 

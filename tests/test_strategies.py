@@ -57,7 +57,7 @@ def assert_same(first: Learnt, second: Learnt, n_steps: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", *SHARING])
 def test_two_processes_learn_what_one_does(strategy: str):
-    """The same rows a step in both."""
+    """Both read equal rows at each step."""
     assert_same(learn(PARAMS, ALONE), learn(PARAMS, two(strategy)), n_steps=8)
 
 

@@ -1,4 +1,4 @@
-"""The same files give the same bytes, wherever they are built."""
+"""Equal files give equal bytes, wherever they are built."""
 
 import json
 from pathlib import Path

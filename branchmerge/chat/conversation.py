@@ -48,7 +48,7 @@ def exchange(question: str, answer: str) -> list[Message]:
 
 
 def exchanges(questions: Any, answers: Any) -> Any:
-    """The same for Arrow columns of texts (n,): a column of lists of messages (n,)."""
+    """One exchange a row, of Arrow columns of texts (n,): a column of lists of messages (n,)."""
     import numpy as np
     import pyarrow as pa
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from branchmerge.cli import store
 from branchmerge.core.command import run_app
 from branchmerge.core.errors import InputError
 from branchmerge.core.machine import VARIABLE
@@ -20,8 +21,7 @@ SEARCH = Path("search.yaml")
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 profile = typer.Typer(no_args_is_help=True, help="Whole params.yaml files, copied by name.")
 app.add_typer(profile, name="profile")
-store = typer.Typer(no_args_is_help=True, help="The row store: every teacher answer, kept once for all projects.")
-app.add_typer(store, name="store")
+app.add_typer(store.app, name="store")
 
 
 @profile.command("list")
@@ -73,6 +73,8 @@ def table() -> None:
     import rich
     from rich.table import Table
 
+    from branchmerge.evaluation.statistics import mean_of_domains
+
     if not METRICS.is_file():
         raise InputError(where=str(METRICS), expected="the result of a build", got="no such file", do="run dvc repro")
     accuracy = json.loads(METRICS.read_text())["accuracy"]
@@ -80,7 +82,7 @@ def table() -> None:
     result = Table("model", *(f"{domain} %" for domain in domains), "mean %")
     for model, row in accuracy.items():
         cells = [f"{100 * row[d]['mean']:.1f} [{100 * row[d]['low']:.1f}, {100 * row[d]['high']:.1f}]" for d in domains]
-        result.add_row(model, *cells, f"{100 * sum(row[d]['mean'] for d in domains) / len(domains):.1f}")
+        result.add_row(model, *cells, f"{100 * mean_of_domains({d: row[d]['mean'] for d in domains}):.1f}")
     rich.print(result)
 
 
@@ -259,54 +261,6 @@ def accept(
     for name in run(stage, why):
         print(f"{name} is up to date: accepted")
     print(f"commit dvc.lock and {RECORD}")
-
-
-@store.command("stats")
-def store_stats() -> None:
-    """Count rows and tokens by teacher."""
-    import time
-
-    import rich
-    from rich.table import Table
-
-    from branchmerge.rowstore.upkeep import holdings, path
-
-    result = Table("teacher", "rows", "failed", "prompt tokens", "answer tokens", "last answer")
-    for held in holdings():
-        counts = (f"{count:,.0f}" for count in held[1:5])
-        result.add_row(held.teacher, *counts, time.strftime("%Y-%m-%d %H:%M", time.localtime(held.newest_s)))
-    rich.print(result)
-    print(f"{path()}: {path().stat().st_size / 2**20:.1f} MiB")
-
-
-@store.command("export")
-def store_export(
-    file: Path, teacher: Annotated[str | None, typer.Option(help="Only this teacher's, as stats names it.")] = None
-) -> None:
-    """Write answers to a Parquet file."""
-    from branchmerge.rowstore.upkeep import export
-
-    print(f"{export(typed(file), teacher)} answers in {file}")
-
-
-@store.command("import")
-def store_import(file: Path) -> None:
-    """Take in answers that export wrote, on this machine or another."""
-    from branchmerge.rowstore.upkeep import take_in
-
-    print(f"{take_in(typed(file))} new answers")
-
-
-@store.command("prune")
-def store_prune(
-    teacher: Annotated[str | None, typer.Option(help="Only this teacher's, as stats names it.")] = None,
-    older_than_days: Annotated[float | None, typer.Option(help="Only answers stored before.")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only rows that failed.")] = False,
-) -> None:
-    """Delete answers that meet every condition given."""
-    from branchmerge.rowstore.upkeep import prune
-
-    print(f"{prune(teacher, older_than_days, failed)} answers deleted")
 
 
 def main() -> None:

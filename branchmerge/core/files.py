@@ -70,7 +70,7 @@ def write_sorted_rows(target: Path, record: Record, rows: Iterable[Row]) -> None
 
 
 def write_sorted_tables(target: Path, record: Record, tables: Iterator[Any]) -> None:
-    """The same from Arrow tables of any size."""
+    """Rows that come in the order of the record's key, as Parquet, from Arrow tables of any size."""
     import pyarrow.parquet as pq
 
     groups = _groups(tables)
@@ -82,7 +82,7 @@ def write_sorted_tables(target: Path, record: Record, tables: Iterator[Any]) -> 
 
 
 def ahead(tables: Iterator[Any], count: int = 4) -> Iterator[Any]:
-    """The same tables, of which the next few are made in a thread of their own while one is used."""
+    """The tables as they come, of which the next few are made in a thread of their own while one is used."""
     with ThreadPoolExecutor(1) as thread:
         coming = deque(thread.submit(next, tables, None) for _ in range(count))
         while (table := coming.popleft().result()) is not None:

@@ -20,7 +20,7 @@ def read(domains: list[str]) -> dict[str, list[Row]]:
 
 
 def read_of(revision: str, domains: list[str]) -> dict[str, list[Row]]:
-    """The same of another git revision, from DVC's cache or remote; a domain it had not has no rows.
+    """Counts of the rules at another git revision, from DVC's cache or remote; a domain it had not has no rows.
 
     Raises:
         InputError: No such revision, or DVC has the file no more.

@@ -1,5 +1,6 @@
 """Estimates with intervals, over questions: the unit that was drawn at random."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 
@@ -28,6 +29,11 @@ def accuracy(question_means: list[float], confidence: float) -> Estimate:
     centre = (mean + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * (mean * (1 - mean) / n + z * z / (4 * n * n)) ** 0.5
     return Estimate(mean, centre - half, centre + half)
+
+
+def mean_of_domains(accuracy_of: Mapping[str, float]) -> float:
+    """One figure for a model: the mean over the domains, each of the same weight, whatever its number of questions."""
+    return sum(accuracy_of.values()) / len(accuracy_of)
 
 
 def paired_difference(pairs: list[tuple[float, float]], confidence: float) -> Estimate:

@@ -9,15 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from branchmerge.grading.notation import undelimited
+from branchmerge.grading.notation import unstyled
 
 Kind = Literal["()", "[]", "{}", "(]", "[)", "union", "bare", "rows"]
 
 _KINDS: dict[str, Kind] = {"()": "()", "[]": "[]", "{}": "{}", "(]": "(]", "[)": "[)"}
 _OPENING, _CLOSING = "([{", ")]}"
 _BRACES = ((r"\{", "{"), (r"\}", "}"), (r"\lbrace", "{"), (r"\rbrace", "}"), (r"\langle", "("), (r"\rangle", ")"))
-_SIZES = re.compile(r"\\(?:left|right|[bB]igg?[lr]?)(?![a-z])\s*|\\!")
-_SPACES = re.compile(r"(?<!\\)\\[,;: ]|\\q?quad(?![a-z])|~")
 _MATRIX = re.compile(r"\\begin\{([pbBvV]?matrix|array)\}(?:\{[lcr|]+\})?(.*?)\\end\{\1\}", re.DOTALL)
 _JOINED = re.compile(r"\s*(?:\\cup(?![a-z])|∪)\s*|(?<=[\])])\s+U\s+(?=[\[(])")
 _MEMBER = re.compile(r"^[A-Za-z]\s*(?:\\in(?![a-z])|∈)\s*")
@@ -67,7 +65,7 @@ def parse(text: str, is_mathematics: bool) -> Collection | None:
 
 
 def _bracketed(text: str) -> str:
-    plain = _SPACES.sub(" ", _SIZES.sub("", undelimited(text)))
+    plain = unstyled(text)
     for command, sign in _BRACES:
         plain = (
             re.sub(re.escape(command) + r"(?![a-z])", sign, plain)

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from branchmerge.grading.notation import undelimited
+from branchmerge.grading.notation import powers_lowered, undelimited, unstyled, words_bare
 
 _FUNCTIONS = (
     *("arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "sin", "cos", "tan", "cot", "sec", "csc"),
@@ -44,11 +44,7 @@ _SHORT_WORDS = frozenset(
 )
 _VOWEL = re.compile("[aeou]")
 _SIGNS = (
-    (re.compile(r"[−–—]"), "-"),
-    (re.compile(r"\\(?:left|right|displaystyle|limits|[bB]igg?[lr]?)(?![a-z])|\\!"), ""),
-    (re.compile(r"(?<!\\)\\[,;: ]|\\q?quad(?![a-z])|~"), " "),
     (re.compile(r"\\[dtc]frac(?![a-z])"), r"\\frac"),
-    (re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox|operatorname)\s*\{([^{}]*)\}"), r"\1"),
     (re.compile(r"\*\*"), "^"),
     (re.compile(r"[*·⋅×]|\\times(?![a-z])"), r" \\cdot "),
     (re.compile(r"÷"), r" \\div "),
@@ -66,9 +62,6 @@ _SIGNS = (
     (re.compile(r"(\d),(?=\d{3}(?!\d))"), r"\1"),
     (re.compile(r"\^\s*\{?\s*\\circ\s*\}?|°"), r" \\cdot \\frac{\\pi}{180} "),
 )
-_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺"
-_RAISED = re.compile(f"[{_SUPERSCRIPTS}]+")
-_LOWERED = str.maketrans(_SUPERSCRIPTS, "0123456789-+")
 _FUNCTION = re.compile(rf"(?<![\\A-Za-z])({'|'.join(_FUNCTIONS)})(?![A-Za-z])")
 _BASE = re.compile(r"\(?([0-9A-Fa-f]+)\)?\s*_\s*\{?\s*(\d+)\s*\}?")
 _DIGITS, _AGREEING = 40, 30  # of the values compared, and of those that must agree
@@ -127,8 +120,7 @@ def _based(text: str) -> tuple[str, str] | None:
 
 def latex(text: str) -> str:
     r"""An expression, typed plainly or in LaTeX, in the LaTeX that the parser reads."""
-    plain = undelimited(text)
-    plain = _RAISED.sub(lambda found: f"^{{{found[0].translate(_LOWERED)}}}", plain)
+    plain = words_bare(powers_lowered(unstyled(text), "^{{{}}}"))
     for pattern, sign in _SIGNS:
         plain = pattern.sub(sign, plain)
     plain = _FUNCTION.sub(r"\\\1", plain)

@@ -1,11 +1,8 @@
 """Answers that are words: equal but for case, spaces, quotation marks around them and a final stop."""
 
-import re
-
 from branchmerge.grading.grade import Grade, graded
-from branchmerge.grading.notation import undelimited
+from branchmerge.grading.notation import undelimited, word_of
 
-_LATEX_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mbox)\s*\{([^{}]*)\}")
 _QUOTES = "'\"`“”‘’"
 
 
@@ -17,8 +14,8 @@ def spaced(text: str) -> str:
 def unquoted(text: str) -> str:
     r"""A text without the marks around it: quotation, the bold of Markdown, or the \text of LaTeX."""
     bare = undelimited(text)
-    if match := _LATEX_TEXT.fullmatch(bare):
-        bare = match[1].strip()
+    if (word := word_of(bare)) is not None:
+        bare = word
     while len(bare) > 1 and bare[0] in _QUOTES and bare[-1] in _QUOTES:
         bare = bare[1:-1].strip()
     return bare

@@ -154,7 +154,7 @@ def _divergences(base: Any, branch: Any) -> Any:
 
 
 def _naive_divergences(base: Any, branch: Any) -> Any:
-    """The same as mergekit's arcee_fusion computes it, in float32."""
+    """Importance as mergekit's arcee_fusion computes it, in float32."""
     p, q = branch.softmax(-1) + _EPSILON, base.softmax(-1) + _EPSILON
     return (p * (p / q).log()).sum(-1).numpy()
 

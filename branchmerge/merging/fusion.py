@@ -160,7 +160,7 @@ def _limit(quartiles: Any, fusion: Fusion) -> Any:
 
 
 def _limits_of_rows(importance: Any, fusion: Fusion) -> Any:
-    """The same from each row's own quartiles: (r, N) -> (r,)."""
+    """Thresholds above which a weight is taken, from each row's own quartiles: (r, N) -> (r,)."""
     ascending = np.sort(importance, axis=-1).astype(np.float64)
     n_zero = (importance == 0).sum(axis=-1)
     n = importance.shape[-1] - n_zero

@@ -57,7 +57,7 @@ def divergences(q: Any, delta: Any, out: Any) -> bool:
 
 @_compiled
 def _small_divergence(q: Any, delta: Any, mean: Any) -> Any:
-    """The same of one row whose c are small: (exp(c) - 1 - c) / c^2 by its Taylor series, which vectorises."""
+    """Divergence of one row whose c are small: (exp(c) - 1 - c) / c^2 by its Taylor series, which vectorises."""
     a = w = np.float32(0)
     for i in range(len(q)):
         c = delta[i] - mean
@@ -74,7 +74,7 @@ def _small_divergence(q: Any, delta: Any, mean: Any) -> Any:
 
 @_compiled
 def _divergence(q: Any, delta: Any, mean: Any) -> Any:
-    """The same of one row whatever its c."""
+    """Divergence of one row whatever its c."""
     a = w = 0.0
     for i in range(len(q)):
         c = np.float64(delta[i]) - mean

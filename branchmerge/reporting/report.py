@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from branchmerge.core.files import whole_file
+from branchmerge.evaluation.statistics import mean_of_domains
 from branchmerge.reporting.params import ReportParams
 
 REPORT = Path("reports/report.md")
@@ -38,6 +39,10 @@ def write_report(
         method=method,
         order=order,
         warnings=warnings,
+        means={
+            model: mean_of_domains({name: of["mean"] for name, of in row.items()})
+            for model, row in metrics["accuracy"].items()
+        },
         merge=json.loads(MERGE.read_text())["model"],
     )
     with whole_file(REPORT) as partial:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Self
 
 
-class Owner:
+class LiveProcess:
     """This process, known by a file that it keeps locked while it lives; a context manager.
 
     The kernel lets go of the lock at the process's death. Only for processes of one machine.

@@ -15,7 +15,7 @@ from branchmerge.core.errors import StageError
 from branchmerge.core.files import Row
 from branchmerge.engines.engine import FAILED, Completion, Request
 from branchmerge.rowstore.database import connect, folder
-from branchmerge.rowstore.liveness import Owner
+from branchmerge.rowstore.liveness import LiveProcess
 
 # what one run wants, in the order it is asked: questions of like length together
 _WANTED = """
@@ -35,7 +35,8 @@ left join answers using (trace_id)
 where answers.trace_id is null
 """
 _BLOCK = 1000
-_FAILED = ", ".join(f"'{reason}'" for reason in FAILED)
+_REASONS = ", ".join(f"'{reason}'" for reason in FAILED)
+IS_FAILED = f"finish_reason in ({_REASONS})"
 
 
 class Wanted(NamedTuple):
@@ -78,7 +79,7 @@ class Store:
 
     def __init__(self, teacher: str) -> None:
         self._teacher = teacher
-        self._owner = Owner(folder() / "owners")
+        self._owner = LiveProcess(folder() / "owners")
         self._tally, self._counted = Tally(), 0
         self.is_refused = False
         self.path = folder() / "rows.sqlite"
@@ -133,7 +134,7 @@ class Store:
         # the first table is the outer loop: few wanted among many answers, then few new answers
         tables = "answers cross join wanted" if self._counted else "wanted cross join answers"
         counts = self._db.execute(
-            f"select count(*), total(finish_reason in ({_FAILED})), total(prompt_tokens), total(completion_tokens)"
+            f"select count(*), total({IS_FAILED}), total(prompt_tokens), total(completion_tokens)"
             f" from {tables} using (trace_id) where number > ? and number <= ?",
             (self._counted, newest),
         ).fetchone()
@@ -243,17 +244,14 @@ class Store:
 
     def forget_failed(self) -> int:
         """Drop the wanted rows that failed, so that they are asked again; returns how many."""
-        done = self._db.execute(
-            f"delete from answers where finish_reason in ({_FAILED}) and trace_id in (select trace_id from wanted)"
-        )
+        done = self._db.execute(f"delete from answers where {IS_FAILED} and trace_id in (select trace_id from wanted)")
         self._tally, self._counted = Tally(), 0
         return done.rowcount
 
     def failure(self) -> str:
         """The error of one wanted row that failed, with its trace_id."""
         trace_id, error = self._db.execute(
-            "select trace_id, error from wanted join answers using (trace_id)"
-            f" where finish_reason in ({_FAILED}) limit 1"
+            f"select trace_id, error from wanted join answers using (trace_id) where {IS_FAILED} limit 1"
         ).fetchone()
         return f"{trace_id}: {error}"
 

@@ -10,9 +10,8 @@ import pyarrow as pa
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, iterate_rows, write_sorted_rows
 from branchmerge.core.records import Record
-from branchmerge.engines.engine import FAILED
 from branchmerge.rowstore.database import connect, folder
-from branchmerge.rowstore.store import Store
+from branchmerge.rowstore.store import IS_FAILED, Store
 
 # an answer as the row store keeps it
 ANSWER = Record(
@@ -31,7 +30,6 @@ ANSWER = Record(
         }
     ),
 )
-_FAILED = ", ".join(f"'{reason}'" for reason in FAILED)
 _DAY_S = 86400
 
 
@@ -67,7 +65,7 @@ def holdings() -> list[Holding]:
     """Counts by teacher."""
     with connect(path()) as db:
         found = db.execute(
-            f"select teacher, count(*), sum(finish_reason in ({_FAILED})), total(prompt_tokens),"
+            f"select teacher, count(*), sum({IS_FAILED}), total(prompt_tokens),"
             " total(completion_tokens), max(stored_at) from answers group by teacher order by teacher"
         ).fetchall()
     return [Holding(*row) for row in found]
@@ -121,7 +119,7 @@ def prune(teacher: str | None, older_than_days: float | None, is_failed: bool) -
         "stored_at < ?": None if older_than_days is None else time.time() - older_than_days * _DAY_S,
     }
     given = {condition: value for condition, value in conditions.items() if value is not None}
-    wheres = [*given, *([f"finish_reason in ({_FAILED})"] if is_failed else [])]
+    wheres = [*given, *([IS_FAILED] if is_failed else [])]
     if not wheres:
         raise InputError(
             where="branchmerge store prune",

@@ -16,6 +16,7 @@ from branchmerge.core.records import PROMPT
 from branchmerge.engines.engine import Engine, Sampling
 from branchmerge.engines.transformers import TransformersEngine, TransformersMachine
 from branchmerge.evaluation.params import EvaluateMachine, EvaluateParams
+from branchmerge.evaluation.statistics import mean_of_domains
 from branchmerge.grading.judge import Judge, Question, VerifyParams
 from branchmerge.merging.merge import merge
 from branchmerge.rowstore.asking import Allowance, LimitsParams, answer_all
@@ -51,7 +52,7 @@ class Score:
     @property
     def mean_accuracy(self) -> float:
         """Over the domains, each of the same weight."""
-        return sum(self.accuracy.values()) / len(self.accuracy)
+        return mean_of_domains(self.accuracy)
 
 
 @dataclass

@@ -191,7 +191,8 @@ def made_with_of(trainer: Any, setup: Setup) -> str:
     """What may show in a trained model of the machine that trained it."""
     import torch
 
-    processes = f"{setup.launch.world_size} processes ({setup.launch.strategy})"
+    count, strategy = setup.launch.world_size, setup.launch.strategy
+    processes = f"{count} processes ({strategy})" if count > 1 else "1 process"
     attention = trainer.model.config._attn_implementation
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {setup.threads} threads"
     return f"{processes}, {attention}, {device}"
