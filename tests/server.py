@@ -67,6 +67,8 @@ class Server:
             return web.Response(status=402, text="insufficient balance")
         if "no finish reason" in question:
             return web.json_response(answer(question, None))
+        if "busy" in question and self.asked[name] == 1:
+            return web.Response(status=429, text="slow down", headers={"Retry-After": "1"})
         if message := ODD.get(question):
             return web.json_response(answer(question, "length" if "cut" in question else "stop", message))
         draw = share(f"{name}|{self.asked[name]}", "fault")

@@ -4,12 +4,13 @@ import importlib.util
 import json
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
+from branchmerge.core.errors import StageError
 from branchmerge.engines.engine import Completion, Engine, Request, Sampling
 from branchmerge.engines.openai import OpenAIEngine, OpenAIMachine
 from tests.engines import ON_CPU, VLLM, running_vllm, tiny_model, without_llvmlite
@@ -46,10 +47,20 @@ def in_process() -> Iterator[None]:
         yield
 
 
-def vllm_engine(model: Path, sampling: Sampling, **arguments: Any) -> Engine:
+@pytest.fixture
+def vllm_engine(in_process: None) -> Iterator[Callable[..., Engine]]:
+    """Makes a test's engine, shut down after it: vLLM's process groups are one a process, and the next engine's."""
     from branchmerge.engines.vllm import VllmEngine
 
-    return VllmEngine(model, sampling, VLLM | arguments)
+    made: list[VllmEngine] = []
+
+    def make(model: Path, sampling: Sampling, **arguments: Any) -> Engine:
+        made.append(VllmEngine(model, sampling, VLLM | arguments))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine._llm.llm_engine.engine_core.shutdown()
 
 
 def ask(engine: Engine, questions: list[str] = QUESTIONS, salt: int = 0) -> dict[str, Completion]:
@@ -119,8 +130,8 @@ class TestTransformers:
 @pytest.mark.slow
 @needs_vllm
 class TestVllm:
-    @pytest.fixture(scope="class")
-    def engine(self, model: Path, in_process: None) -> Engine:
+    @pytest.fixture
+    def engine(self, model: Path, vllm_engine: Callable[..., Engine]) -> Engine:
         return vllm_engine(model, GREEDY)
 
     def test_it_gives_what_transformers_gives(self, model: Path, engine: Engine):
@@ -140,7 +151,7 @@ class TestVllm:
         assert answered[too_long].finish_reason == "error"
         assert "128" in (answered[too_long].error or "")
 
-    def test_seeded_prompts_that_fill_a_step_are_all_answered(self, model: Path, in_process: None):
+    def test_seeded_prompts_that_fill_a_step_are_all_answered(self, model: Path, vllm_engine: Callable[..., Engine]):
         """On a CPU, vLLM dies of a seeded prompt that it reads in two steps, so it must not."""
         engine = vllm_engine(
             model, Sampling(temperature=1, top_p=1, max_tokens=4, dtype="float32"), max_num_batched_tokens=128
@@ -149,7 +160,7 @@ class TestVllm:
 
         assert {completion.finish_reason for completion in ask(engine, questions).values()} == {"length"}
 
-    def test_a_sample_is_a_function_of_its_seed(self, model: Path, in_process: None):
+    def test_a_sample_is_a_function_of_its_seed(self, model: Path, vllm_engine: Callable[..., Engine]):
         engine = vllm_engine(model, Sampling(temperature=1, top_p=1, max_tokens=8, dtype="float32"))
 
         assert ask(engine) == ask(engine)
@@ -205,7 +216,7 @@ class TestServer:
 @pytest.mark.slow
 @needs_vllm
 @needs_ray
-def test_replicas_on_the_machines_of_a_ray_cluster_give_what_transformers_gives(model: Path):
+def test_replicas_on_a_ray_cluster_give_what_transformers_gives_and_a_lost_one_ends_the_stage(model: Path):
     import ray
     from ray.cluster_utils import Cluster
 
@@ -228,6 +239,9 @@ def test_replicas_on_the_machines_of_a_ray_cluster_give_what_transformers_gives(
         assert ask(engine, questions) == ask(transformers_engine(model, GREEDY), questions)
         nodes = {actor["NodeID"] for actor in _actors(ray)}
         assert len(nodes) == 2
+        ray.kill(engine._replicas[1])
+        with pytest.raises(StageError, match=r"2 replicas of the teacher at work on the cluster .* answers so far are"):
+            ask(engine, questions)
     finally:
         ray.shutdown()
         cluster.shutdown()

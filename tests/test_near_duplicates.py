@@ -62,3 +62,16 @@ def test_null_finds_nothing():
 
 def test_short_questions_are_compared_as_a_whole():
     assert found(["Why?", "why", "What?"], SIMILARITY) == {1: (0, 1.0)}
+
+
+def test_of_a_crowd_of_near_copies_only_the_first_is_left():
+    """One sentence with another number each, as generated problems are. Pairs are quadratic: 100,000 of them here."""
+    sentence = "a {} sells {} pens and gives every tenth buyer a free pencil so count the pens that are paid for today"
+    asked = [sentence.format(seller, number) for seller in ("shop", "farm") for number in range(250)]
+    sets = [shingles(question) for question in asked]
+    repeats = found(asked, SIMILARITY)
+
+    assert repeats.keys() == set(range(1, 500))
+    for prompt, (twin, similarity) in repeats.items():
+        assert twin < prompt
+        assert similarity == len(sets[prompt] & sets[twin]) / len(sets[prompt] | sets[twin])

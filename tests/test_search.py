@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from branchmerge.cli.main import app
 from branchmerge.core.errors import InputError
 from branchmerge.core.params import PARAMS, read_value
 from branchmerge.search.halving import halve
 from branchmerge.search.proposals import Proposals
-from branchmerge.search.run import RESULT, write_choice
+from branchmerge.search.run import RESULT, Searched, write_choice
 from branchmerge.search.space import ProposalParams, SearchParams, candidates, read_search
 from branchmerge.search.trial import Trial
 from tests.nano import build
@@ -161,6 +163,22 @@ def test_a_choice_is_written_without_losing_a_comment(project_here: Path):
 
     changed = [(old.strip(), new.strip()) for old, new in zip(before, after, strict=True) if old != new]
     assert [new for _, new in changed] == ["method: ties", "math: 0.9"]
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_the_command_writes_a_better_merge_only_when_asked_to(
+    project_here: Path, monkeypatch: pytest.MonkeyPatch, write: bool
+):
+    write_choice({"weights.math": 0.0})
+    params = searching(WEIGHTS, questions=(20, 400))
+    searched = Searched(halve(trials_of(params), params, answer_by_weight), confidence=0.95, asked_tokens=0)
+    monkeypatch.setattr("branchmerge.search.run.search", lambda file: searched)
+    done = CliRunner().invoke(app, ["search", *(["--write"] if write else [])])
+
+    assert done.exit_code == 0
+    assert read_value("merge.weights")["math"] == (0.5 if write else 0.0)
+    said = "params.yaml is now weights.math 0.5: dvc repro" if write else "better: weights.math 0.5; --write"
+    assert said in done.output
 
 
 @pytest.mark.slow

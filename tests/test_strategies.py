@@ -11,11 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from branchmerge.training import checkpoints
+from branchmerge.core.errors import InputError, StageError
+from branchmerge.training import checkpoints, run
 from branchmerge.training.hyperparameters import TrainingParams
+from branchmerge.training.job import describe
 from branchmerge.training.machine import Setup
 from tests.conftest import ROOT
-from tests.learner import ALONE, UNEVEN, learn_branch, make_student, other, setup, sft_set
+from tests.learner import ALONE, SEED, UNEVEN, learn_branch, make_student, other, setup, sft_set
 
 PARAMS = other(max_steps=8, batch_size=4, logging_steps=1)
 LONGER = other(max_steps=60, batch_size=4, logging_steps=1)
@@ -78,6 +80,32 @@ def test_two_nodes_learn_what_one_process_does(monkeypatch: pytest.MonkeyPatch):
         assert second.wait(60) == 0
     finally:
         kill(second)
+
+
+def test_several_nodes_without_word_of_the_first_are_refused(monkeypatch: pytest.MonkeyPatch):
+    for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK"):
+        monkeypatch.delenv(name, raising=False)
+
+    with pytest.raises(InputError, match="MASTER_ADDR, MASTER_PORT, NODE_RANK in the environment of 2 nodes, got no"):
+        learn(PARAMS, setup("ddp", nodes=2))
+
+
+@pytest.mark.slow
+def test_a_process_that_finds_no_others_is_refused():
+    """As when a launch of two is run by hand in one."""
+    job = describe("alone", [Path("arithmetic.parquet")], Path("models/student"), PARAMS, SEED, two("ddp"))
+
+    with pytest.raises(StageError, match="training of alone: expected 2 processes, got 1"):
+        run.learn(job)
+
+
+@pytest.mark.parametrize("strategy", ["zero2", "zero3"])
+def test_zero_without_deepspeed_is_one_line_with_the_remedy(strategy: str, monkeypatch: pytest.MonkeyPatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "deepspeed" else find(name))
+
+    with pytest.raises(InputError, match=rf"the package deepspeed.*got {strategy}, and no such package.*\[deepspeed\]"):
+        learn(PARAMS, two(strategy))
 
 
 def free_port() -> str:
