@@ -99,8 +99,8 @@ def test_each_sampled_answer_is_graded_and_the_accuracy_is_the_mean_over_all(fol
     shares = []
     for rows in of_questions.values():
         assert len(rows) == 8
-        assert all(row["is_correct"] == (row["response"] == "1") for row in rows)
-        shares.append(sum(row["is_correct"] for row in rows) / 8)
+        assert all((row["verdict"] == "correct") == (row["response"] == "1") for row in rows)
+        shares.append(sum(row["verdict"] == "correct" for row in rows) / 8)
     assert any(0 < share < 1 for share in shares)
 
     params = ReportParams(confidence=0.95, baseline="ones")

@@ -1,11 +1,11 @@
 """Which benchmarks are run, and how, as params.yaml says it."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
-from branchmerge.core.machine import Machine
 from branchmerge.core.params import Params
+from branchmerge.engines.choice import EngineMachine
 
 
 class BenchmarkParams(Params):
@@ -16,12 +16,23 @@ class BenchmarkParams(Params):
         temperature: 0 for greedy.
         top_p: Share of the probability that is sampled from; 1 for all.
         max_tokens: Longest answer; a longer one counts as truncated.
+        overlong: What becomes of a question whose prompt and max_tokens exceed the model's positions: fail, or skip it,
+            which the report counts.
     """
 
     samples_per_question: PositiveInt
     temperature: NonNegativeFloat
     top_p: float = Field(gt=0, le=1)
     max_tokens: PositiveInt
+    overlong: Literal["fail", "skip"] = "fail"
+
+    @model_validator(mode="after")
+    def _greedy_is_sampled_once(self) -> Self:
+        if self.temperature == 0 and self.samples_per_question > 1:
+            raise ValueError(
+                "a temperature above 0 for samples_per_question above 1, since greedy answers are all alike"
+            )
+        return self
 
 
 class EvaluateParams(Params):
@@ -39,13 +50,7 @@ class EvaluateParams(Params):
     benchmarks: dict[str, BenchmarkParams] = Field(min_length=1)
 
 
-class EvaluateMachine(Machine):
-    """How models are asked here.
-
-    Args:
-        batch_size: Answers at once; null for as many as have room, at most 40: a batch lasts as long as its longest.
-    """
+class EvaluateMachine(EngineMachine):
+    """What runs the models that are evaluated here. None of it changes an answer's place in the row store."""
 
     sections = ("evaluate",)
-
-    batch_size: PositiveInt | None = None

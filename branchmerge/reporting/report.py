@@ -35,6 +35,7 @@ def write_report(
         metrics=metrics,
         benchmarks=benchmarks,
         baseline=params.baseline,
+        probe=next(reversed(metrics["gain"]), None),
         confidence=params.confidence,
         method=method,
         order=order,
