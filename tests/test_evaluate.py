@@ -99,8 +99,8 @@ def test_each_sampled_answer_is_graded_and_the_accuracy_is_the_mean_over_all(fol
     shares = []
     for rows in of_questions.values():
         assert len(rows) == 8
-        assert all((row["verdict"] == "correct") == (row["response"] == "1") for row in rows)
-        shares.append(sum(row["verdict"] == "correct" for row in rows) / 8)
+        assert all(row["is_correct"] == (row["response"] == "1") for row in rows)
+        shares.append(sum(row["is_correct"] for row in rows) / 8)
     assert any(0 < share < 1 for share in shares)
 
     params = ReportParams(confidence=0.95, baseline="ones")
@@ -128,7 +128,8 @@ def test_the_tokens_are_those_that_were_written_with_the_stop_token_whatever_the
 
     assert stopped
     assert all(row["completion_tokens"] == len(row["response"]) + 1 for row in stopped)
-    assert all(len(row["response"]) == row["completion_tokens"] == 12 for row in rows if row not in stopped)
+    cut = [row for row in rows if row["finish_reason"] == "length"]
+    assert all(len(row["response"]) == row["completion_tokens"] == 12 for row in cut)
     assert any(len(tokenizer(row["response"])["input_ids"]) < len(row["response"]) for row in rows)
 
 

@@ -42,7 +42,7 @@ def _score(model: str, benchmark: str, number: int, mark: str) -> dict[str, Any]
         "sample_index": 0,
         "response": mark,
         "answer": mark,
-        "verdict": {"1": "correct", "0": "wrong", "?": "unverifiable"}[mark],
+        "is_correct": {"1": True, "0": False, "?": None}[mark],
         "faults": ["loop"] if number == 0 else [],
         "completion_tokens": 10 * (number + 1),
         "finish_reason": "length" if number == 3 else "stop",
@@ -146,7 +146,9 @@ def test_an_answer_that_no_grader_could_judge_is_neither_right_nor_wrong_and_is_
 def test_a_question_that_did_not_fit_is_in_no_score_and_is_told():
     rows = [_score("merged", "code", n, mark) for n, mark in enumerate(RIGHT["merged"]["code"])]
     rows += [_score("merged", "math", n, "1") for n in range(3)]
-    rows += [_score("merged", "math", 3, "0") | {"finish_reason": "skipped", "verdict": None, "completion_tokens": 0}]
+    rows += [
+        _score("merged", "math", 3, "0") | {"finish_reason": "skipped", "is_correct": None, "completion_tokens": 0}
+    ]
     write_rows(Path("reports/eval/merged.parquet"), SCORE, rows)
     report.main()
 

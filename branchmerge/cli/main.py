@@ -87,6 +87,40 @@ def table() -> None:
 
 
 @app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A model of reports/eval.")],
+    second: Annotated[str | None, typer.Argument(metavar="[B]", help="Another; with --rev A again.")] = None,
+    rev: Annotated[
+        str | None, typer.Option(metavar="REV", help="B as it was at this git revision or experiment.")
+    ] = None,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
+    flips: Annotated[int, typer.Option(min=0, help="Name so many of the questions that changed, each way.")] = 3,
+    fail_below: Annotated[
+        float | None, typer.Option(metavar="POINTS", help="Exit code 1 where A - B is less, in any benchmark.")
+    ] = None,
+) -> None:
+    """Hold two models against each other, question by question: is A better than B, beyond chance, and where."""
+    import rich
+
+    from branchmerge.cli.compare import compare as run
+    from branchmerge.cli.compare import shown
+
+    if second is None and rev is None:
+        raise InputError(where="compare", expected="a second model, or --rev", got=f"only {first}", do="name one")
+    outcome = run(first, second or first, rev, confidence)
+    rich.print(shown(outcome, first, f"{second or first}{f' at {rev}' if rev else ''}", confidence))
+    for of in outcome.benchmarks:
+        for label, questions in (("gained", of.comparison.gained), ("lost", of.comparison.lost)):
+            named = f", such as {', '.join(questions[:flips])}" if questions and flips else ""
+            print(f"{of.benchmark}: {len(questions)} questions {label}{named}")
+    if outcome.unlike:
+        print(f"made differently, which may show: {outcome.unlike}")
+    if fail_below is not None and outcome.is_below(fail_below):
+        print(f"A - B is below {fail_below:g} points", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
 def plan(
     gpu: Annotated[
         str | None,

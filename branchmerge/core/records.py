@@ -93,9 +93,9 @@ HIT = _record(
     question=_TEXT,
     benchmark_question=_TEXT,
 )
-# trace_id is the answer's name in the row store; verdict, reason and grader are as of a trace. completion_tokens are
-# those generated, the stop token included; finish_reason is stop, length or empty, or skipped where the question did
-# not fit the model: then there is neither answer nor verdict. faults are of branchmerge/chat/faults.py
+# trace_id is the answer's name in the row store; is_correct is null where no grader could judge, and reason says
+# why. completion_tokens are those generated, the stop token included; finish_reason is stop, length or empty, or
+# skipped where the question did not fit the model: then there is no answer. faults are of branchmerge/chat/faults.py
 SCORE = _record(
     "score",
     "benchmark question_id sample_index",
@@ -107,7 +107,7 @@ SCORE = _record(
     trace_id=_TEXT,
     response=_TEXT,
     answer=_TEXT,
-    verdict=_TEXT,
+    is_correct=pa.bool_(),
     reason=_TEXT,
     grader=_TEXT,
     prompt_tokens=_COUNT,

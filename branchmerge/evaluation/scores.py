@@ -75,7 +75,7 @@ def graded(
                 "trace_id": answer["trace_id"],
                 "response": part.text,
                 "answer": part.answer,
-                "verdict": grade.verdict,
+                "is_correct": None if grade.verdict == "unverifiable" else grade.verdict == "correct",
                 "reason": grade.reason,
                 "grader": grade.grader,
                 "prompt_tokens": answer["prompt_tokens"],

@@ -52,14 +52,14 @@ def _tally(rows: Sequence[Row]) -> Tally:
     verdicts: dict[str, list[tuple[str, bool]]] = {}
     asked = [row for row in rows if row["finish_reason"] != "skipped"]
     for row in asked:
-        if row["verdict"] != "unverifiable":
+        if row["is_correct"] is not None:
             said = " ".join((row["answer"] or "").split())
-            verdicts.setdefault(row["question_id"], []).append((said, row["verdict"] == "correct"))
+            verdicts.setdefault(row["question_id"], []).append((said, row["is_correct"]))
     return Tally(
         verdicts=verdicts,
         samples=1 + max((row["sample_index"] for row in asked), default=0),
         skipped=len(rows) - len(asked),
-        unverifiable=sum(row["verdict"] == "unverifiable" for row in asked),
+        unverifiable=sum(row["is_correct"] is None for row in asked),
     )
 
 

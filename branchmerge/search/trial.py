@@ -103,7 +103,7 @@ class Evaluator:
             score.completion_tokens += sum(answer["completion_tokens"] for answer in answers)
             grades = graded(new, answers, 1, domain, self._verify, self._threads)
             score.is_correct.setdefault(domain, {}).update(
-                (row["question_id"], row["verdict"] == "correct") for row in grades
+                (row["question_id"], row["is_correct"] is True) for row in grades
             )
         self.asked_tokens += respondent.asked_tokens
 
