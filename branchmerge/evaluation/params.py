@@ -1,8 +1,8 @@
 """Which benchmarks are run, and how, as params.yaml says it."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from branchmerge.core.params import Params
 from branchmerge.engines.choice import EngineMachine
@@ -35,11 +35,30 @@ class BenchmarkParams(Params):
         return self
 
 
+class TaskParams(Params):
+    """How a task of lm-eval is run: its own prompts, data and metrics.
+
+    Args:
+        num_fewshot: Examples before each question; null for the task's own number.
+        limit: Questions asked, the first ones; null for all.
+        apply_chat_template: Put questions as messages; false for a base model.
+        metric: The task's metric that says whether an answer is right, 0 or 1; null for its first.
+        generation: Over the task's generation_kwargs, by their names, such as max_gen_toks.
+    """
+
+    num_fewshot: NonNegativeInt | None = None
+    limit: PositiveInt | None = None
+    apply_chat_template: bool = True
+    metric: str | None = None
+    generation: dict[str, Any] = Field(default_factory=dict)
+
+
 class EvaluateParams(Params):
-    """The benchmarks, by the domain whose held-out questions they ask.
+    """The benchmarks, by the domain whose held-out questions they ask, and tasks of lm-eval.
 
     Args:
         benchmarks: By domain; each is run as its section says.
+        tasks: By their names in lm-eval, or of the folder tasks/; columns of the report beside the benchmarks.
         dtype: Of the weights; auto as they are saved. bfloat16 crawls on a CPU without its instructions.
     """
 
@@ -48,6 +67,7 @@ class EvaluateParams(Params):
 
     dtype: Literal["auto", "float32", "bfloat16"]
     benchmarks: dict[str, BenchmarkParams] = Field(min_length=1)
+    tasks: dict[str, TaskParams] = Field(default_factory=dict)
 
 
 class EvaluateMachine(EngineMachine):

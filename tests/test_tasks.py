@@ -1,0 +1,144 @@
+"""Tasks of lm-eval through our engines and row store give what lm-eval gives by itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from branchmerge.core.errors import InputError
+from branchmerge.core.files import Row
+from branchmerge.engines.choice import EngineMachine
+from branchmerge.evaluation import respondent as respondents
+from branchmerge.evaluation.params import EvaluateParams
+from branchmerge.evaluation.respondent import Respondent
+from branchmerge.evaluation.tasks import task_scores
+from tests.engines import tiny_model
+
+pytestmark = pytest.mark.slow
+
+ROWS = [{"question": f"What is {n}+{n}?", "answer": str(2 * n)} for n in range(6)]
+SUMS = {
+    "task": "sums",
+    "dataset_path": "json",
+    "test_split": "test",
+    "doc_to_text": "{{question}}",
+    "doc_to_target": "{{answer}}",
+    "output_type": "generate_until",
+    "generation_kwargs": {"until": ["q"], "max_gen_toks": 12, "do_sample": False},
+    "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+}
+CHOICES = SUMS | {
+    "task": "choices",
+    "output_type": "multiple_choice",
+    "doc_to_choice": ["0", "2", "4"],
+    "metric_list": [
+        {"metric": "acc", "aggregation": "mean", "higher_is_better": True},
+        {"metric": "acc_norm", "aggregation": "mean", "higher_is_better": True},
+    ],
+    "generation_kwargs": None,
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("tasks") / "model")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = Path("tasks/rows.jsonl")
+    data.parent.mkdir()
+    data.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    for task in (SUMS, CHOICES):
+        own = {key: value for key, value in task.items() if value is not None}
+        files = {"dataset_kwargs": {"data_files": {"test": str(data.resolve())}}}
+        with Path(f"tasks/{task['task']}.yaml").open("w") as stream:
+            YAML().dump(own | files, stream)
+
+
+def score(model: Path, name: str, **task: Any) -> list[Row]:
+    params = EvaluateParams.model_validate(
+        {
+            "dtype": "float32",
+            "benchmarks": {"math": {"samples_per_question": 1, "temperature": 0, "top_p": 1, "max_tokens": 9}},
+            "tasks": {name: task},
+        }
+    )
+    asked = Respondent(model, "hash", "tiny", EngineMachine(engine="transformers"), threads=1)
+    return task_scores("student", asked, params, seed=0)
+
+
+def by_lm_eval(model: Path, name: str, **settings: Any) -> list[dict[str, Any]]:
+    """Samples of `lm_eval --model hf`."""
+    import lm_eval
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(include_path=str(Path("tasks").resolve()))
+    arguments = {"pretrained": str(model), "dtype": "float32", "device": "cpu"}
+    results = lm_eval.simple_evaluate("hf", arguments, [name], task_manager=manager, bootstrap_iters=0, **settings)
+    assert results is not None
+    found: list[dict[str, Any]] = results["samples"][name]
+    return found
+
+
+@pytest.mark.parametrize("chat", [True, False], ids=["chat", "plain"])
+@pytest.mark.parametrize("shots", [0, 2])
+def test_greedy_answers_and_scores_are_those_of_lm_eval_alone(model: Path, chat: bool, shots: int):
+    ours = score(model, "sums", apply_chat_template=chat, num_fewshot=shots)
+    theirs = by_lm_eval(
+        model,
+        "sums",
+        apply_chat_template=chat,
+        num_fewshot=shots,
+        fewshot_as_multiturn=chat,
+        random_seed=0,
+        fewshot_random_seed=0,
+    )
+
+    assert len(ours) == len(ROWS)
+    assert [row["response"] for row in ours] == [sample["resps"][0][0] for sample in theirs]
+    assert [row["is_correct"] for row in ours] == [sample["exact_match"] == 1 for sample in theirs]
+    assert any(row["response"] for row in ours)
+
+
+@pytest.mark.parametrize("metric", ["acc", "acc_norm"])
+def test_likelihoods_are_those_of_lm_eval_alone_and_are_kept(model: Path, metric: str, monkeypatch: pytest.MonkeyPatch):
+    ours = score(model, "choices", metric=metric)
+    theirs = by_lm_eval(model, "choices", apply_chat_template=True)
+
+    assert [row["is_correct"] for row in ours] == [sample[metric] == 1 for sample in theirs]
+    assert any(row["is_correct"] for row in ours) != all(row["is_correct"] for row in ours)
+    monkeypatch.setattr(respondents, "make_engine", None)
+    monkeypatch.setattr("branchmerge.evaluation.lm._Scorer", None)
+    assert score(model, "choices", metric=metric) == ours
+
+
+def test_a_second_run_of_a_task_asks_nothing(model: Path, monkeypatch: pytest.MonkeyPatch):
+    first = score(model, "sums")
+    monkeypatch.setattr(respondents, "make_engine", None)
+
+    assert score(model, "sums") == first
+
+
+def test_only_the_first_questions_are_asked_where_a_limit_says_so(model: Path):
+    assert len(score(model, "sums", limit=2)) == 2
+
+
+def test_a_task_that_nobody_knows_is_named(model: Path):
+    with pytest.raises(InputError, match=r"evaluate\.tasks\.sumz: expected a task of lm-eval"):
+        score(model, "sumz")
+
+
+def test_settings_of_a_task_that_no_engine_has_are_refused(model: Path):
+    with pytest.raises(InputError, match=r"generation_kwargs of lm-eval's task sums: .* got repetition_penalty 1\.5"):
+        score(model, "sums", generation={"repetition_penalty": 1.5})
+
+
+def test_a_metric_that_is_not_0_or_1_is_refused(model: Path):
+    with pytest.raises(
+        InputError, match=r"tasks\.sums\.metric: expected one that is 0 or 1 .* among exact_match, got f1"
+    ):
+        score(model, "sums", metric="f1")
