@@ -1,8 +1,8 @@
-"""One model on every benchmark of the build: a row for each answer, with its verdict.
+"""One model on every benchmark and every task of lm-eval: a row for each answer, with its verdict.
 
 What the model once answered is taken from the row store; it is loaded only if something must be asked.
 
-Reads   the model's folder, data/benchmarks, the row store
+Reads   the model's folder, data/benchmarks, tasks, the row store
 Writes  reports/eval/<model>.parquet, reports/cost/evaluate-<model>.json
 Params  run, verify, evaluate
 Run     python -m stages.evaluate --model merged --path models/merged
@@ -22,6 +22,7 @@ from branchmerge.evaluation.params import EvaluateMachine, EvaluateParams
 from branchmerge.evaluation.questions import questions_of
 from branchmerge.evaluation.respondent import Respondent
 from branchmerge.evaluation.scores import known_answers, score_all
+from branchmerge.evaluation.tasks import task_scores
 from branchmerge.grading.judge import VerifyParams
 
 
@@ -38,7 +39,9 @@ def main(model: Model, path: ModelPath) -> None:
     with measured(f"evaluate-{model}") as cost:
         contract.check_contract(path)
         respondent = Respondent(path, folder_hash(path), model, machine, threads, known_answers(target))
-        rows = score_all(model, respondent, questions, params, verify, read_params(RunParams).seed)
+        seed = read_params(RunParams).seed
+        rows = score_all(model, respondent, questions, params, verify, seed)
+        rows += task_scores(model, respondent, params, seed)
         cost |= {"rows": len(rows), "tokens": sum(row["completion_tokens"] for row in rows)}
         cost["asked_tokens"] = respondent.asked_tokens
     write_rows(target, SCORE, rows)
