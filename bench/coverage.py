@@ -90,7 +90,7 @@ def _wilson(means: Any) -> Estimate:
 
 def main(tiny: bool = False) -> None:
     """Print the table, and the mean and the extremes of each column."""
-    evaluations = 20 if tiny else 2000
+    evaluations = 20 if tiny else 1000
     cells = []
     print(f"| questions are | n | k | {' | '.join(COLUMNS)} |\n|---|---|---|{'---|' * len(COLUMNS)}")
     for seed, (name, scenario) in enumerate(SCENARIOS.items()):

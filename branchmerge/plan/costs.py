@@ -17,7 +17,7 @@ from branchmerge.training.hyperparameters import TrainingParams
 from branchmerge.training.machine import LaunchMachine, Setup
 
 TRANSFORMERS_BATCH = 256  # where a batch is fitted to the memory, its largest
-VLLM_BATCH = 64  # ASSUMED rows that vLLM has under way
+VLLM_BATCH = 64  # ASSUMED rows that vLLM has under way, where machine.yaml gives it no max_num_seqs
 LONGEST = 2  # ASSUMED answer of a batch, in mean answers; 1.2 to 2.0 on the toy, whose batches hold questions as long
 ASSUMED_ANSWERS = (
     f"ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens, the longest of a batch {LONGEST} times as long"
@@ -213,7 +213,7 @@ def _under_way(machine: EngineMachine) -> tuple[int, bool]:
     """Answers under way at once, and whether a new one starts as soon as one ends."""
     if machine.engine == "transformers":
         return machine.transformers.batch_size or TRANSFORMERS_BATCH, False
-    return VLLM_BATCH, True
+    return int(machine.vllm.get("max_num_seqs", VLLM_BATCH)), True
 
 
 def _assumed(rows: int, batch: int, limit: int) -> tuple[_Tokens, _Tokens]:
