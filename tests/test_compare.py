@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from branchmerge.cli.main import app
 from branchmerge.core.errors import InputError
-from branchmerge.core.files import write_rows
+from branchmerge.core.files import read_rows, write_rows
 from branchmerge.core.records import SCORE
 
 EVAL = Path("reports/eval")
@@ -77,6 +77,21 @@ def test_models_without_a_common_question_are_refused():
 
     with pytest.raises(InputError, match="a benchmark with questions that both were asked, got math and code"):
         raise compare("merged", "student").exception or AssertionError
+
+
+def test_a_benchmark_that_only_one_model_has_is_told_and_passes_no_gate():
+    rows = read_rows(EVAL / "merged.parquet", SCORE)
+    write_rows(EVAL / "merged.parquet", SCORE, rows + [row | {"benchmark": "code"} for row in rows])
+
+    assert "not compared, for want of a question that both were asked: code" in compare("merged", "student").output
+    with pytest.raises(InputError, match="expected every benchmark compared, got none of code"):
+        raise compare("merged", "student", "--fail-below", "0").exception or AssertionError
+
+
+def test_accuracies_are_of_the_questions_that_both_were_judged_on():
+    write("merged", "1" * 19 + "0" + "0" * 20)
+
+    assert "95.0 │ 50.0 │ +45.0" in compare("merged", "student").output
 
 
 def test_one_model_alone_is_refused():

@@ -231,7 +231,7 @@ def test_an_evaluation_asks_a_server_once_for_each_answer(model: Path, vllm_serv
 
     questions = [{"prompt_id": f"p{number}", "question": f"What is {number}+2?"} for number in range(5)]
     sampling = Sampling(temperature=1, top_p=1, max_tokens=8)
-    machine = EngineMachine(engine="openai", openai=OpenAIMachine(url=vllm_server, model="tiny"))
+    machine = EngineMachine(engine="openai", openai=OpenAIMachine(url=vllm_server))
     counts = [calls()]
     for model_hash, samples in (("one", 4), ("one", 4), ("one", 8), ("other", 8)):
         asked = Respondent(model, model_hash, "tiny", machine, threads=1)

@@ -184,3 +184,29 @@ def test_several_answers_to_a_question_say_more_than_their_mean():
     assert sampled["pass@4"]["mean"] == 0.75
     assert sampled["majority@4"]["mean"] == 0.5
     assert "pass@4 75.0 [" in Path("reports/report.md").read_text()
+
+
+def test_a_benchmark_of_which_nothing_was_judged_is_no_nought():
+    rewrite("merged", "????")
+    report.main()
+    lines = Path("reports/report.md").read_text().splitlines()
+
+    assert json.loads(Path("reports/metrics.json").read_text())["accuracy"]["merged"]["math"] is None
+    (merged,) = (line for line in lines if line.startswith("| merged | 50.0 ["))
+    assert merged.endswith("| not judged | - |")
+
+
+def test_models_of_other_numbers_of_samples_are_compared_in_the_finer_steps():
+    rows = [_score("merged", "code", n, mark) for n, mark in enumerate(RIGHT["merged"]["code"])]
+    rows += [
+        _score("merged", "math", n, "1" if index else "0") | {"sample_index": index}
+        for n in range(4)
+        for index in range(4)
+    ]
+    write_rows(Path("reports/eval/merged.parquet"), SCORE, rows)
+    rewrite("student", "1111")
+    report.main()
+    gain = json.loads(Path("reports/metrics.json").read_text())["gain"]["merged"]["math"]
+
+    assert gain["mean"] == -0.25
+    assert gain["low"] < -0.25 < gain["high"] < 0.25

@@ -141,8 +141,12 @@ def test_more_questions_help_where_more_samples_do_not():
 
 def test_the_spread_takes_apart_what_questions_and_samples_add():
     """Equal shares of every question: all that varies between questions are the samples."""
-    even = spread([(2, 2, 4)] * 20)
-    uneven = spread([(4, 0, 4), (0, 4, 4)] * 10)
+    even = spread([((2, 4), (2, 4))] * 20)
+    uneven = spread([((4, 4), (0, 4)), ((0, 4), (4, 4))] * 10)
 
     assert (even.questions, even.samples) == (0, pytest.approx(2 * 4 / 12))
-    assert (uneven.samples, uneven.questions) == (0, pytest.approx(20 / 19))
+    assert (uneven.samples, uneven.questions) == (1 / 20, pytest.approx(20 / 19))
+
+
+def test_models_that_agree_on_every_question_asked_once_may_still_differ():
+    assert spread([((1, 1), (1, 1))] * 20).detectable(20, 1, 0.95) > 0.1

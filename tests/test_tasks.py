@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from branchmerge.core.errors import InputError
-from branchmerge.core.files import Row
+from branchmerge.core.errors import InputError, StageError
+from branchmerge.core.files import Row, write_rows
+from branchmerge.core.records import SCORE
 from branchmerge.engines.choice import EngineMachine
 from branchmerge.evaluation import respondent as respondents
 from branchmerge.evaluation.params import EvaluateParams
 from branchmerge.evaluation.respondent import Respondent
+from branchmerge.evaluation.scores import known_answers
 from branchmerge.evaluation.tasks import task_scores
 from tests.engines import tiny_model
 
@@ -41,6 +43,15 @@ CHOICES = SUMS | {
 }
 
 
+FILTERED = SUMS | {
+    "task": "filtered",
+    "filter_list": [
+        {"name": "strict", "filter": [{"function": "regex", "regex_pattern": "(ZZ)"}, {"function": "take_first"}]},
+        {"name": "as it is", "filter": [{"function": "take_first"}]},
+    ],
+}
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model(tmp_path_factory.mktemp("tasks") / "model")
@@ -52,17 +63,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = Path("tasks/rows.jsonl")
     data.parent.mkdir()
     data.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    for task in (SUMS, CHOICES):
+    for task in (SUMS, CHOICES, FILTERED):
         own = {key: value for key, value in task.items() if value is not None}
         files = {"dataset_kwargs": {"data_files": {"test": str(data.resolve())}}}
         with Path(f"tasks/{task['task']}.yaml").open("w") as stream:
             YAML().dump(own | files, stream)
 
 
-def score(model: Path, name: str, **task: Any) -> list[Row]:
+def score(model: Path, name: str, dtype: str = "float32", **task: Any) -> list[Row]:
     params = EvaluateParams.model_validate(
         {
-            "dtype": "float32",
+            "dtype": dtype,
             "benchmarks": {"math": {"samples_per_question": 1, "temperature": 0, "top_p": 1, "max_tokens": 9}},
             "tasks": {name: task},
         }
@@ -142,3 +153,57 @@ def test_a_metric_that_is_not_0_or_1_is_refused(model: Path):
         InputError, match=r"tasks\.sums\.metric: expected one that is 0 or 1 .* among exact_match, got f1"
     ):
         score(model, "sums", metric="f1")
+
+
+def test_of_a_task_with_two_filters_the_one_that_counts_must_be_named(model: Path):
+    with pytest.raises(InputError, match=r"tasks\.filtered\.filter: expected one of as it is, strict, got None"):
+        score(model, "filtered")
+    strict, plain = (score(model, "filtered", filter=name) for name in ("strict", "as it is"))
+
+    assert len(strict) == len(plain) == len(ROWS)
+    assert {row["answer"] for row in strict} == {"[invalid]"}
+    assert all(row["answer"] == row["response"] for row in plain)
+
+
+def test_settings_that_a_task_passes_over_are_refused(model: Path):
+    with pytest.raises(InputError, match=r"choices\.generation: expected none: the task compares likelihoods"):
+        score(model, "choices", generation={"max_gen_toks": 5})
+
+
+@pytest.mark.parametrize("name", ["max_gen_toks", "max_tokens"])
+def test_the_longest_answer_of_a_task_is_what_params_yaml_says_by_any_of_its_names(model: Path, name: str):
+    assert {row["completion_tokens"] for row in score(model, "sums", generation={name: 3, "until": []})} == {3}
+
+
+def test_likelihoods_of_another_dtype_are_computed_anew(model: Path):
+    first, second = (score(model, "choices", dtype=dtype) for dtype in ("float32", "auto"))
+
+    assert {row["trace_id"] for row in first}.isdisjoint(row["trace_id"] for row in second)
+
+
+def test_what_a_tasks_rows_show_never_comes_back_as_an_answer(model: Path):
+    """A choice's row shows all likelihoods of its question at once, under the name of one."""
+    rows = [row | {"model": "m", "model_hash": "hash", "benchmark": "choices"} for row in score(model, "choices")]
+    write_rows(Path("reports/eval/m.parquet"), SCORE, rows)
+
+    assert rows
+    assert known_answers(Path("reports/eval/m.parquet")) == []
+
+
+def test_a_prompt_too_long_for_likelihoods_is_refused_not_cut(model: Path):
+    rows = [{"question": "1+" * 600 + "1", "answer": "2"}]
+    Path("tasks/rows.jsonl").write_text(json.dumps(rows[0]) + "\n")
+
+    with pytest.raises(StageError, match="exceed the model's 512 positions"):
+        score(model, "choices")
+
+
+def test_a_benchmark_and_a_task_have_names_of_their_own():
+    with pytest.raises(ValueError, match="found math twice"):
+        EvaluateParams.model_validate(
+            {
+                "dtype": "auto",
+                "benchmarks": {"math": {"samples_per_question": 1, "temperature": 0, "top_p": 1, "max_tokens": 9}},
+                "tasks": {"math": {}},
+            }
+        )

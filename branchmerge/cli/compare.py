@@ -34,10 +34,12 @@ class Outcome:
     """All benchmarks that both models have.
 
     Args:
+        left_out: Benchmarks without a question of which both have a judged answer.
         unlike: What the answers of either were made with, where that differs; empty where it does not.
     """
 
     benchmarks: list[Compared]
+    left_out: list[str]
     unlike: str
 
     def is_below(self, points: float) -> bool:
@@ -66,6 +68,7 @@ def compare(first: str, second: str, revision: str | None, confidence: float) ->
     makers = [" and ".join(sorted({row["made_with"] for row in rows if row["made_with"]})) for rows in (one, other)]
     return Outcome(
         [Compared(name, of_first[name], of_second[name], of, p_values[name]) for name, of in found.items()],
+        [name for name in dict.fromkeys((*of_first, *of_second)) if name not in found],
         f"{makers[0]}; {makers[1]}" if makers[0] != makers[1] else "",
     )
 
@@ -79,7 +82,9 @@ def shown(outcome: Outcome, first: str, second: str, confidence: float) -> Any:
     for of in outcome.benchmarks:
         difference = of.comparison.difference
         points = f"{100 * difference.mean:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
-        accuracies = (f"{100 * tally.accuracy(confidence).mean:.1f}" for tally in (of.first, of.second))
+        common = of.first.means.keys() & of.second.means.keys()
+        means = (sum(tally.means[question] for question in common) / len(common) for tally in (of.first, of.second))
+        accuracies = (f"{100 * mean:.1f}" for mean in means)
         asked = f"{of.comparison.questions} x {of.comparison.samples}"
         result.add_row(of.benchmark, *accuracies, points.replace("[", r"\["), f"{of.p:.3g}", asked)
     return result

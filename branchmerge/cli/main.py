@@ -36,8 +36,12 @@ def table() -> None:
     domains = list(next(iter(accuracy.values())))
     result = Table("model", *(f"{domain} %" for domain in domains), "mean %")
     for model, row in accuracy.items():
-        cells = [f"{100 * row[d]['mean']:.1f} [{100 * row[d]['low']:.1f}, {100 * row[d]['high']:.1f}]" for d in domains]
-        result.add_row(model, *cells, f"{100 * mean_of_domains({d: row[d]['mean'] for d in domains}):.1f}")
+        cells = [
+            f"{100 * of['mean']:.1f} [{100 * of['low']:.1f}, {100 * of['high']:.1f}]" if of else "not judged"
+            for of in (row[domain] for domain in domains)
+        ]
+        mean = f"{100 * mean_of_domains({d: row[d]['mean'] for d in domains}):.1f}" if all(row.values()) else "-"
+        result.add_row(model, *cells, mean)
     rich.print(result)
 
 
@@ -68,6 +72,15 @@ def compare(
         for label, questions in (("gained", of.comparison.gained), ("lost", of.comparison.lost)):
             named = f", such as {', '.join(questions[:flips])}" if questions and flips else ""
             print(f"{of.benchmark}: {len(questions)} questions {label}{named}")
+    if outcome.left_out:
+        print(f"not compared, for want of a question that both were asked: {', '.join(outcome.left_out)}")
+    if outcome.left_out and fail_below is not None:
+        raise InputError(
+            where="compare --fail-below",
+            expected="every benchmark compared",
+            got=f"none of {', '.join(outcome.left_out)}",
+            do="evaluate both models on the same benchmarks: dvc repro",
+        )
     if outcome.unlike:
         print(f"made differently, which may show: {outcome.unlike}")
     if fail_below is not None and outcome.is_below(fail_below):

@@ -43,14 +43,18 @@ def decode(
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
     while True:
         with torch.inference_mode():
-            logits = network(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            ).logits[:, -1]  # (rows, vocab)
+            logits = (
+                network(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    position_ids=positions,
+                    past_key_values=cache,
+                    use_cache=True,
+                    logits_to_keep=1,
+                )
+                .logits[:, -1]
+                .float()
+            )  # (rows, vocab)
             drawn = _draw(logits, sampling, [row.generator for row in rows])  # (rows,)
         for row, token in zip(rows, drawn.tolist(), strict=True):
             row.ids.append(token)
@@ -62,7 +66,7 @@ def decode(
         if len(on) < len(rows):
             kept = torch.tensor(on, device=mask.device)
             rows, drawn, mask = [rows[index] for index in on], drawn[kept], mask[kept]
-            cache.batch_select_indices(kept)
+            cache.reorder_cache(kept)
         ids = drawn[:, None]
         mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
         positions = mask.sum(dim=1, keepdim=True) - 1

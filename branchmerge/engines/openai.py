@@ -14,7 +14,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from branchmerge.chat import conversation
 from branchmerge.core.errors import InputError, StageError
 from branchmerge.core.machine import Machine
-from branchmerge.engines.engine import Completion, Request, Sampling, prompt_of
+from branchmerge.engines.engine import Completion, PromptSampling, Request, Sampling, prompt_of
 from branchmerge.engines.replies import (
     TransientError,
     UnreachableError,
@@ -82,6 +82,13 @@ class OpenAIEngine:
             InputError: The server refuses the key, the model or the address.
             StageError: The server cannot be reached.
         """
+        if self._tokenizer is None and isinstance(self._sampling, PromptSampling):
+            raise InputError(
+                where="machine.yaml: openai.api",
+                expected="completions, since these prompts are whole already",
+                got="chat, which would put a template around them",
+                do="set openai.api: completions",
+            )
         loop = asyncio.new_event_loop()
         done: deque[Completion] = deque()
         arrived, taken = asyncio.Event(), asyncio.Event()
@@ -130,7 +137,14 @@ class OpenAIEngine:
         try:
             async with session.get(f"{self._params.url.rstrip('/')}/models") as response:
                 owners = {model.get("owned_by") for model in (await response.json())["data"]}
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, AttributeError):
+        except TimeoutError:
+            raise StageError(
+                where=f"{self._params.url}/models",
+                expected=f"an answer within {self._params.timeout_s:g} s: which settings a server must be told",
+                got="none",
+                do="start the server, or raise openai.timeout_s in machine.yaml; answers so far are kept",
+            ) from None
+        except (aiohttp.ClientError, ValueError, KeyError, TypeError, AttributeError):
             return {}  # whatever is wrong with the server is told of the first row
         return _NEUTRAL if owners & _SERVERS_OF_WEIGHTS else {}
 

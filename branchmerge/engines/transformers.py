@@ -1,6 +1,7 @@
 """Engine `transformers`: a model folder in this process, on CPU or one GPU, in batches."""
 
 import copy
+import inspect
 from collections.abc import Generator, Iterator
 from itertools import islice
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from pydantic import PositiveInt
 
+from branchmerge.core.errors import InputError
 from branchmerge.core.machine import Machine
 from branchmerge.engines.decoding import decode
 from branchmerge.engines.engine import Completion, Request, Sampling, answered, prompt_of
@@ -41,6 +43,13 @@ class TransformersEngine:
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         network = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=sampling.dtype)
+        if "past_key_values" not in inspect.signature(network.forward).parameters:
+            raise InputError(
+                where=str(model),
+                expected="a model that keeps keys and values, which the engine transformers decodes",
+                got=network.config.model_type,
+                do="set engine: vllm in machine.yaml",
+            )
         self._network = network.to(self._device).eval()
         self._machine, self._positions = machine, positions_of(network.config)
         self._batch_size = machine.batch_size or fitting_batch(network.config, sampling.max_tokens, at_most=_MAX_BATCH)

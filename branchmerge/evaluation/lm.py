@@ -15,21 +15,40 @@ from lm_eval.api.model import LM
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row
 from branchmerge.engines.engine import Completion, PromptSampling, Request, Sampling
+from branchmerge.engines.positions import positions_of, too_long
 from branchmerge.engines.transformers import made_with
 from branchmerge.evaluation.respondent import Respondent
 
 DEFAULT_MAX_TOKENS = 256  # lm-eval's, where a task says nothing
-_KNOWN = {"until", "max_gen_toks", "max_tokens", "max_new_tokens", "do_sample", "temperature", "top_p"}
+LIMITS = ("max_gen_toks", "max_new_tokens", "max_tokens")  # three names of one setting
+_KNOWN = {"until", "do_sample", "temperature", "top_p", *LIMITS}
+# settings that no engine of ours has -> the values at which they have no effect
+_IDLE = {
+    "repetition_penalty": (1,),
+    "length_penalty": (1,),
+    "num_beams": (1,),
+    "presence_penalty": (0,),
+    "frequency_penalty": (0,),
+    "min_p": (0,),
+    "top_k": (0, -1),
+}
 _SCORING = PromptSampling(temperature=0, top_p=1, max_tokens=1)  # names likelihoods; nothing is sampled
 
 
 class RespondentLM(LM):  # type: ignore[misc]  # lm-eval is untyped
-    """lm-eval's model for a respondent."""
+    """lm-eval's model for a respondent.
 
-    def __init__(self, respondent: Respondent, dtype: str, seed: int) -> None:
+    Args:
+        is_chat: Prompts were rendered by the model's template; others begin with what the tokenizer begins a text with.
+        has_generated: Whether a task asked for text.
+    """
+
+    def __init__(self, respondent: Respondent, dtype: str, seed: int, is_chat: bool) -> None:
         super().__init__()
         import transformers
 
+        self.has_generated = False
+        self._is_chat = is_chat
         self._respondent, self._dtype, self._seed = respondent, dtype, seed
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(respondent.folder)
         self._answers: dict[str, list[Row]] = {}  # a request's arguments -> its rows of the row store
@@ -55,6 +74,7 @@ class RespondentLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """The answers in the order of the requests; a request that comes k times gets k samples."""
+        self.has_generated = True
         groups: dict[str, list[Instance]] = {}
         for request in requests:
             groups.setdefault(json.dumps(request.args[1], sort_keys=True), []).append(request)
@@ -83,7 +103,11 @@ class RespondentLM(LM):  # type: ignore[misc]  # lm-eval is untyped
                 self._answers[name] = its * (count // samples)
 
     def _rows(self, prompts: list[str], sampling: Sampling, samples: int, of: list[Instance]) -> list[Row]:
-        questions = [{"prompt_id": str(place), "question": prompt} for place, prompt in enumerate(prompts)]
+        start = "" if self._is_chat else self.tokenizer.decode(self.tokenizer("")["input_ids"])
+        questions = [
+            {"prompt_id": str(place), "question": start + prompt.removeprefix(start)}
+            for place, prompt in enumerate(prompts)
+        ]
         return self._respondent.answers(questions, sampling, samples, self._seed, f"task {of[0].task_name}")
 
     def _sampling(self, settings: dict[str, Any], request: Instance) -> PromptSampling:
@@ -93,7 +117,9 @@ class RespondentLM(LM):  # type: ignore[misc]  # lm-eval is untyped
             InputError: It asks for what no engine of ours does.
         """
         unknown = sorted(
-            name for name, value in settings.items() if name not in _KNOWN and value not in (None, False, 1, 1.0)
+            name
+            for name, value in settings.items()
+            if name not in _KNOWN and value is not None and value not in _IDLE.get(name, ())
         )
         if unknown:
             raise InputError(
@@ -102,8 +128,7 @@ class RespondentLM(LM):  # type: ignore[misc]  # lm-eval is untyped
                 got=", ".join(f"{name} {settings[name]}" for name in unknown),
                 do="make a task of your own that includes it with other generation_kwargs, in tasks/",
             )
-        names = ("max_gen_toks", "max_new_tokens", "max_tokens")
-        limit = next((settings[name] for name in names if settings.get(name)), DEFAULT_MAX_TOKENS)
+        limit = next((settings[name] for name in LIMITS if settings.get(name)), DEFAULT_MAX_TOKENS)
         until = settings.get("until") or []
         is_greedy = not settings.get("do_sample", bool(settings.get("temperature")))
         return PromptSampling.model_validate(
@@ -133,7 +158,14 @@ class RespondentLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         scorer = self._respondent.scoring(
             lambda: _Scorer(self._respondent.folder, self._dtype, self._respondent.threads, self._respondent.batch_size)
         )
-        rows = scorer.answers(questions, _SCORING, 1, 0, f"task {requests[0].task_name}", quiet=True)
+        rows = scorer.answers(
+            questions,
+            _SCORING.model_copy(update={"dtype": self._dtype}),
+            1,
+            0,
+            f"task {requests[0].task_name}",
+            quiet=True,
+        )
         self._answers |= {_name(request.args): [row] for request, row in zip(requests, rows, strict=True)}
         return [json.loads(row["response"]) for row in rows]
 
@@ -153,6 +185,7 @@ class _Scorer:
         torch.set_num_threads(threads)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = HFLM(pretrained=str(folder), device=device, dtype=dtype, batch_size=batch_size)
+        self._positions = positions_of(self._model.model.config)
         self.made_with = made_with("lm-eval hf", self._model.model.dtype, threads)
 
     def under(self, sampling: Sampling) -> "_Scorer":
@@ -165,7 +198,14 @@ class _Scorer:
 
     def complete(self, requests: Iterator[Request]) -> Generator[Completion]:
         """All at once: lm-eval sorts them by length, and shares contexts."""
-        asked = list(requests)
+        asked = []
+        for ask in requests:
+            method, *texts = json.loads(ask.question)
+            count = len(self._model.tok_encode("".join(texts)))
+            if method == "loglikelihood" and (error := too_long(count, 0, self._positions)):  # HFLM would cut it
+                yield Completion(ask.trace_id, None, "error", error=error)
+            else:
+                asked.append(ask)
         for method in ("loglikelihood", "loglikelihood_rolling"):
             of = [(ask, args) for ask in asked for name, *args in [json.loads(ask.question)] if name == method]
             instances = [Instance(method, {}, tuple(args), place) for place, (_, args) in enumerate(of)]

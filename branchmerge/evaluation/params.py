@@ -43,6 +43,7 @@ class TaskParams(Params):
         limit: Questions asked, the first ones; null for all.
         apply_chat_template: Put questions as messages; false for a base model.
         metric: The task's metric that says whether an answer is right, 0 or 1; null for its first.
+        filter: The task's filter whose answers are scored, such as strict-match; null for its only one.
         generation: Over the task's generation_kwargs, by their names, such as max_gen_toks.
     """
 
@@ -50,6 +51,7 @@ class TaskParams(Params):
     limit: PositiveInt | None = None
     apply_chat_template: bool = True
     metric: str | None = None
+    filter: str | None = None
     generation: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -69,8 +71,23 @@ class EvaluateParams(Params):
     benchmarks: dict[str, BenchmarkParams] = Field(min_length=1)
     tasks: dict[str, TaskParams] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _names_are_one(self) -> Self:
+        if both := sorted(self.benchmarks.keys() & self.tasks.keys()):
+            raise ValueError(f"a name of its own for each benchmark and task (found {', '.join(both)} twice)")
+        return self
+
 
 class EvaluateMachine(EngineMachine):
     """What runs the models that are evaluated here. None of it changes an answer's place in the row store."""
 
     sections = ("evaluate",)
+
+    @model_validator(mode="after")
+    def _a_server_is_asked_for_each_model(self) -> Self:
+        if self.openai and self.openai.model:
+            raise ValueError(
+                "openai without model: a server is asked for each model as <name in models>@<first eight characters of"
+                " its folder's hash>, so that none answers for another"
+            )
+        return self

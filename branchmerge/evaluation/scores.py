@@ -15,6 +15,8 @@ from branchmerge.evaluation.respondent import Respondent
 from branchmerge.grading.judge import Judge, Question, VerifyParams
 from branchmerge.rowstore.last_output import last_output
 
+TASK_GRADER = "lm-eval "  # begins the grader of a task's rows
+
 
 def sampling_of(params: BenchmarkParams, dtype: str) -> Sampling:
     """How a benchmark's answers are sampled."""
@@ -102,5 +104,7 @@ def known_answers(target: Path) -> list[Row]:
     except InputError:  # of an older version, without the answers' names
         return []
     return [
-        row | {"teacher": f"model@{row['model_hash']}", "error": None} for row in rows if row["trace_id"] is not None
+        row | {"teacher": f"model@{row['model_hash']}", "error": None}
+        for row in rows
+        if row["trace_id"] is not None and not row["grader"].startswith(TASK_GRADER)  # a task shows texts its own way
     ]

@@ -67,7 +67,7 @@ def accuracy_of_new_samples(counts: Sequence[tuple[int, int]], confidence: float
     """
     from scipy.stats import norm
 
-    if any(answers < 2 for _, answers in counts):
+    if not counts or any(answers < 2 for _, answers in counts):
         return None
     shares = [(correct / answers, answers) for correct, answers in counts]
     mean = sum(share for share, _ in shares) / len(shares)
@@ -203,23 +203,33 @@ class Spread:
         return min(1.0, z * sqrt((self.questions + self.samples / n_samples) / n_questions))
 
 
-def spread(counts: Sequence[tuple[int, int, int]]) -> Spread:
+def spread(counts: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> Spread:
     """The spread of a paired difference.
 
+    Where a model has one answer a question, all variance is taken for the samples'. It is never below that of a single
+    question that differs, so that models which happen to agree do not pass for ones that cannot differ.
+
     Args:
-        counts: Of each question: correct answers of the first model, of the second, and answers of each. With one
-            answer a question all variance is taken for the samples'.
+        counts: Of each question: correct answers and answers of the first model, the same of the second.
     """
     n = len(counts)
-    differences = [(first - second) / answers for first, second, answers in counts]
+    differences = [first / of_first - second / of_second for (first, of_first), (second, of_second) in counts]
     mean = sum(differences) / n
     total = sum((one - mean) ** 2 for one in differences) / (n - 1) if n > 1 else 1.0
-    if any(answers < 2 for *_, answers in counts):
-        return Spread(0.0, total)
-    within = [_sample_variance(first, of) + _sample_variance(second, of) for first, second, of in counts]
-    samples = sum(within) / n
-    mean_answers = n / sum(1 / answers for *_, answers in counts)
-    return Spread(max(total - samples / mean_answers, 0.0), samples)
+    least = 1 / n  # of one question of n
+    if any(of < 2 for pair in counts for _, of in pair):
+        return Spread(0.0, max(total, least))
+    within = [[_sample_variance(correct, of) for correct, of in pair] for pair in counts]
+    samples = sum(map(sum, within)) / n
+    drawn = (
+        sum(
+            one / of
+            for variances, pair in zip(within, counts, strict=True)
+            for one, (_, of) in zip(variances, pair, strict=True)
+        )
+        / n
+    )
+    return Spread(max(total - drawn, 0.0), max(samples, least))
 
 
 def _sample_variance(correct: int, answers: int) -> float:

@@ -34,10 +34,10 @@ class Tally:
         """Correct answers and judged ones, by question."""
         return {question: (sum(ok for _, ok in of), len(of)) for question, of in self.verdicts.items()}
 
-    def accuracy(self, confidence: float) -> Estimate:
-        """Mean over the questions; 0 to 1 where none was judged."""
+    def accuracy(self, confidence: float) -> Estimate | None:
+        """Mean over the questions; None where none was judged."""
         means = list(self.means.values())
-        return accuracy(means, confidence) if means else Estimate(0.0, 0.0, 1.0)
+        return accuracy(means, confidence) if means else None
 
 
 def tallies(rows: Sequence[Row]) -> dict[str, Tally]:
@@ -89,18 +89,14 @@ def compared(first: Tally, second: Tally, confidence: float) -> Comparison:
     pairs: list[Pair] = [(first.means[question], second.means[question]) for question in common]
     samples = min(first.samples, second.samples)
     if not pairs:
-        return Comparison(Estimate(0.0, -1.0, 1.0), 1.0, 0, samples, [], [], Spread(0.0, 1.0))
+        return Comparison(Estimate(0.0, -1.0, 1.0), 1.0, 0, samples, [], [], Spread(0.0, 2.0))
+    finest = max(first.samples, second.samples)  # in whose steps a difference may fall
     return Comparison(
-        difference=paired_difference(pairs, confidence, samples),
-        p=p_value(pairs, samples),
+        difference=paired_difference(pairs, confidence, finest),
+        p=p_value(pairs, finest),
         questions=len(common),
         samples=samples,
         gained=[question for question, (one, other) in zip(common, pairs, strict=True) if one > other],
         lost=[question for question, (one, other) in zip(common, pairs, strict=True) if one < other],
-        spread=spread(
-            [
-                (round(one * samples), round(other * samples), samples) if samples > 1 else (int(one), int(other), 1)
-                for one, other in pairs
-            ]
-        ),
+        spread=spread([(first.counts[question], second.counts[question]) for question in common]),
     )

@@ -9,6 +9,7 @@ from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row
 from branchmerge.evaluation.params import EvaluateParams, TaskParams
 from branchmerge.evaluation.respondent import Respondent
+from branchmerge.evaluation.scores import TASK_GRADER
 
 OWN_TASKS = Path("tasks")
 
@@ -31,7 +32,7 @@ def _scores(name: str, task: TaskParams, respondent: Respondent, dtype: str, see
     import lm_eval
     from lm_eval.tasks import TaskManager
 
-    from branchmerge.evaluation.lm import RespondentLM
+    from branchmerge.evaluation.lm import LIMITS, RespondentLM
 
     known = TaskManager(include_path=str(OWN_TASKS.resolve()) if OWN_TASKS.is_dir() else None)
     if name not in known.all_tasks:
@@ -41,7 +42,9 @@ def _scores(name: str, task: TaskParams, respondent: Respondent, dtype: str, see
             got=name,
             do="see lm-eval ls tasks, or put its YAML into tasks/",
         )
-    lm = RespondentLM(respondent, dtype, seed)
+    lm = RespondentLM(respondent, dtype, seed, is_chat=task.apply_chat_template)
+    limit = next((task.generation[name] for name in LIMITS if name in task.generation), None)
+    generation = task.generation | (dict.fromkeys(LIMITS, limit) if limit else {})
     try:
         results = lm_eval.simple_evaluate(
             model=lm,
@@ -51,23 +54,57 @@ def _scores(name: str, task: TaskParams, respondent: Respondent, dtype: str, see
             limit=task.limit,
             apply_chat_template=task.apply_chat_template,
             fewshot_as_multiturn=task.apply_chat_template,
-            gen_kwargs=task.generation or None,
+            gen_kwargs=generation or None,
             bootstrap_iters=0,
             random_seed=seed,
             numpy_random_seed=seed,
             torch_random_seed=seed,
             fewshot_random_seed=seed,
         )
-    except (ImportError, OSError, ConnectionError, ValueError) as error:
+    except (ImportError, OSError, ValueError, RuntimeError) as error:
         raise InputError(
             where=f"evaluate.tasks.{name}",
             expected="a task that lm-eval can load and run here",
             got=f"{type(error).__name__}: {error}"[:500],
             do="install what it needs, fetch its data, or take another task",
         ) from None
+    _refuse_ignored(name, task, results, lm.has_generated)
     for subtask, samples in results["samples"].items():
-        for sample in samples:
+        for sample in _of_one_filter(name, task, samples):
             yield _score(name, subtask, sample, task, lm)
+
+
+def _refuse_ignored(name: str, task: TaskParams, results: Row, has_generated: bool) -> None:
+    """Refuse what params.yaml asks of a task and lm-eval passed over."""
+    if task.generation and not has_generated:
+        raise InputError(
+            where=f"evaluate.tasks.{name}.generation",
+            expected="none: the task compares likelihoods, and generates nothing",
+            got=str(task.generation),
+            do="leave it out",
+        )
+    shots = sorted(set(results.get("n-shot", {}).values()))
+    if task.num_fewshot is not None and shots != [task.num_fewshot]:
+        raise InputError(
+            where=f"evaluate.tasks.{name}.num_fewshot",
+            expected=f"{', '.join(map(str, shots))}, which the task fixes",
+            got=str(task.num_fewshot),
+            do="leave it out, or make a task of your own in tasks/",
+        )
+
+
+def _of_one_filter(name: str, task: TaskParams, samples: list[Row]) -> list[Row]:
+    """lm-eval has a sample of each question for each filter of the task; those of the one that counts."""
+    filters = sorted({str(sample["filter"]) for sample in samples})
+    chosen = task.filter or (filters[0] if len(filters) == 1 else None)
+    if chosen not in filters:
+        raise InputError(
+            where=f"evaluate.tasks.{name}.filter",
+            expected=f"one of {', '.join(filters)}",
+            got=str(chosen),
+            do="name the filter whose answers are scored",
+        )
+    return [sample for sample in samples if sample["filter"] == chosen]
 
 
 def _score(name: str, subtask: str, sample: Row, task: TaskParams, lm: Any) -> Row:
@@ -93,7 +130,7 @@ def _score(name: str, subtask: str, sample: Row, task: TaskParams, lm: Any) -> R
         "answer": str(sample["filtered_resps"][0]),
         "is_correct": bool(value),
         "reason": "" if value else f"{metric} is 0",
-        "grader": f"lm-eval {metric}",
+        "grader": f"{TASK_GRADER}{metric}",
         "prompt_tokens": answer["prompt_tokens"],
         "completion_tokens": answer["completion_tokens"],
         "finish_reason": answer["finish_reason"],

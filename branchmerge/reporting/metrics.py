@@ -34,7 +34,10 @@ def metrics_of(scores: dict[str, list[Row]], params: ReportParams) -> dict[str, 
     of_models = {model: tallies(rows) for model, rows in scores.items()}
     return {
         "accuracy": {
-            model: {name: tally.accuracy(params.confidence).as_dict() for name, tally in of.items()}
+            model: {
+                name: estimate.as_dict() if (estimate := tally.accuracy(params.confidence)) else None
+                for name, tally in of.items()
+            }
             for model, of in of_models.items()
         },
         "sampled": {
@@ -144,6 +147,7 @@ def accuracy_points(metrics: dict[str, Any]) -> list[Row]:
         }
         for model, domains in metrics["accuracy"].items()
         for domain, estimate in domains.items()
+        if estimate is not None
     ]
 
 

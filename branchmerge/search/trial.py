@@ -69,6 +69,13 @@ class Evaluator:
         transformers.utils.logging.disable_progress_bar()  # one for each load; the search has its own
         self._seed, self._threads = seed, read_machine(RunMachine).threads
         self._evaluate, self._verify, self._machine = evaluate, verify, read_machine(EvaluateMachine)
+        if self._machine.engine == "openai":
+            raise InputError(
+                where="machine.yaml: evaluate.engine",
+                expected="an engine that loads a model: a candidate is merged here, and no server has it",
+                got="openai",
+                do="set evaluate.engine to transformers or vllm",
+            )
         self._questions = questions
         self._scratch = tempfile.TemporaryDirectory()
         self._known = Path(self._scratch.name)
