@@ -1,5 +1,6 @@
 """Tasks of lm-eval through our engines and row store give what lm-eval gives by itself."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,21 @@ FILTERED = SUMS | {
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model(tmp_path_factory.mktemp("tasks") / "model")
+
+
+@pytest.fixture(autouse=True)
+def own_tasks_only(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """lm-eval's own tasks take 10 s to read; one test below has them."""
+    import lm_eval.tasks
+
+    if "all_tasks" not in request.fixturenames:
+        only = functools.partial(lm_eval.tasks.TaskManager, include_defaults=False)
+        monkeypatch.setattr(lm_eval.tasks, "TaskManager", only)
+
+
+@pytest.fixture
+def all_tasks() -> None:
+    """lm-eval's own tasks are known."""
 
 
 @pytest.fixture(autouse=True)
@@ -138,9 +154,14 @@ def test_only_the_first_questions_are_asked_where_a_limit_says_so(model: Path):
     assert len(score(model, "sums", limit=2)) == 2
 
 
-def test_a_task_that_nobody_knows_is_named(model: Path):
+def test_a_task_that_nobody_knows_is_named(model: Path, all_tasks: None):
     with pytest.raises(InputError, match=r"evaluate\.tasks\.sumz: expected a task of lm-eval"):
         score(model, "sumz")
+
+
+def test_lm_evals_own_tasks_are_known_and_need_their_data(model: Path, all_tasks: None):
+    with pytest.raises(InputError, match=r"evaluate\.tasks\.gsm8k: expected a task that lm-eval can load and run here"):
+        score(model, "gsm8k")
 
 
 def test_settings_of_a_task_that_no_engine_has_are_refused(model: Path):

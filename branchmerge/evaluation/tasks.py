@@ -21,20 +21,23 @@ def task_scores(model: str, respondent: Respondent, params: EvaluateParams, seed
         InputError: A task that lm-eval does not know, cannot load, or whose metric is not 0 or 1 for each question.
         StageError: A question got no answer.
     """
+    if not params.tasks:
+        return []
+    from lm_eval.tasks import TaskManager
+
     rows: list[Row] = []
+    known = TaskManager(include_path=str(OWN_TASKS.resolve()) if OWN_TASKS.is_dir() else None)  # reads all tasks: 10 s
     for name, task in params.tasks.items():
         same = {"model": model, "model_hash": respondent.model_hash, "benchmark": name}
-        rows += (same | row for row in _scores(name, task, respondent, params.dtype, seed))
+        rows += (same | row for row in _scores(name, task, known, respondent, params.dtype, seed))
     return rows
 
 
-def _scores(name: str, task: TaskParams, respondent: Respondent, dtype: str, seed: int) -> Iterator[Row]:
+def _scores(name: str, task: TaskParams, known: Any, respondent: Respondent, dtype: str, seed: int) -> Iterator[Row]:
     import lm_eval
-    from lm_eval.tasks import TaskManager
 
     from branchmerge.evaluation.lm import LIMITS, RespondentLM
 
-    known = TaskManager(include_path=str(OWN_TASKS.resolve()) if OWN_TASKS.is_dir() else None)
     if name not in known.all_tasks:
         raise InputError(
             where=f"evaluate.tasks.{name}",
