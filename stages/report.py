@@ -2,7 +2,7 @@
 
 Reads   reports/eval, reports/cost, reports/merge, reports/training
 Writes  reports/report.md, reports/metrics.json, reports/plots
-Params  report, models, evaluate.benchmarks, merge.method, merge.order
+Params  report, models, evaluate, merge.method, merge.order
 Run     python -m stages.report
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from branchmerge.core.command import run
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, read_rows, whole_folder, write_json
-from branchmerge.core.params import read_params, read_value
+from branchmerge.core.params import read_params, read_section, read_value
 from branchmerge.core.records import SCORE
 from branchmerge.reporting.metrics import accuracy_points, loss_points, made_differently, metrics_of
 from branchmerge.reporting.params import ReportParams
@@ -31,7 +31,8 @@ def main() -> None:
             got=params.baseline,
             do="name an evaluated model",
         )
-    benchmarks = list(read_value("evaluate.benchmarks"))
+    evaluate = read_section("evaluate")
+    benchmarks = [*evaluate["benchmarks"], *(evaluate.get("tasks") or {})]
     scores = {model: _scores(model, benchmarks) for model in models}
     metrics = metrics_of(scores, params)
     write_json(METRICS, metrics)

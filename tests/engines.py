@@ -56,7 +56,17 @@ def running_vllm(model: Path, max_num_seqs: int = 8, max_model_len: int = 128) -
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), "--port", str(port)]
-    options = ["--served-model-name", "tiny", "--host", "127.0.0.1", "--enforce-eager", "--dtype", "float32"]
+    options = [
+        "--served-model-name",
+        "tiny",
+        "tiny@one",
+        "tiny@other",
+        "--host",
+        "127.0.0.1",
+        "--enforce-eager",
+        "--dtype",
+        "float32",
+    ]
     sizes = ["--no-enable-chunked-prefill", "--max-model-len", str(max_model_len), "--max-num-seqs", str(max_num_seqs)]
     environment = os.environ | ON_CPU | {"VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
     log = model.parent / "server.log"

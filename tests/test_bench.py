@@ -12,9 +12,9 @@ from bench import peer
 from branchmerge.core.errors import InputError
 from tests.conftest import ROOT
 
-SMALL = ["curate", "near_duplicates"]
+SMALL = ["coverage", "curate", "near_duplicates"]
 TRAINS_OR_MERGES = ["merge", "sft", "traces", "traces_server"]
-OF_A_BUILD = ["methods", "plan", "strategies"]
+OF_A_BUILD = ["evaluate", "methods", "plan", "strategies"]
 PARTS = {"curate_as_open_r1", "methods_tables", "peer", "result", "traces_like_openr1"}  # of the benchmarks
 
 
@@ -27,7 +27,7 @@ def run(bench: str, **arguments: bool) -> None:
 def test_every_benchmark_is_run_here():
     found = {file.stem for file in (ROOT / "bench").glob("*.py")} - {"__init__"} - PARTS
 
-    assert len(found) == 9
+    assert len(found) == 11
     assert found == {*SMALL, *TRAINS_OR_MERGES, *OF_A_BUILD}
 
 
@@ -79,6 +79,13 @@ def test_a_branch_of_a_build_is_trained_and_asked(built: Path, capsys: pytest.Ca
     run("strategies", tiny=True)
 
     assert "| one process | 4 |" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_model_of_a_build_is_asked_its_benchmarks(built: Path, capsys: pytest.CaptureFixture[str]):
+    run("evaluate", tiny=True)
+
+    assert "questions, start-up" in capsys.readouterr().out
 
 
 class TestPeers:

@@ -1,6 +1,7 @@
 """One request, whatever runs the model: the same prompt, the same meaning of sampling, the same kinds of answer."""
 
 import importlib.util
+import itertools
 import json
 import urllib.request
 from collections import Counter
@@ -11,8 +12,10 @@ from typing import Any, Literal
 import pytest
 
 from branchmerge.core.errors import StageError
+from branchmerge.engines.choice import EngineMachine
 from branchmerge.engines.engine import Completion, Engine, Request, Sampling
 from branchmerge.engines.openai import OpenAIEngine, OpenAIMachine
+from branchmerge.evaluation.respondent import Respondent
 from tests.engines import ON_CPU, VLLM, running_vllm, tiny_model, without_llvmlite
 
 QUESTIONS = ["What is 3*4?", "What is 1+1?", "Say hello."]
@@ -29,7 +32,12 @@ needs_ray = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model(tmp_path_factory.mktemp("engines") / "model")
+    """With settings in its folder that nobody asks for: no engine may obey them."""
+    folder = tiny_model(tmp_path_factory.mktemp("engines") / "model")
+    file = folder / "generation_config.json"
+    unasked = {"repetition_penalty": 9.0, "top_k": 1, "min_p": 0.9, "temperature": 0.1, "do_sample": True}
+    file.write_text(json.dumps(json.loads(file.read_text()) | unasked))
+    return folder
 
 
 def transformers_engine(model: Path, sampling: Sampling, batch_size: int = 8) -> Engine:
@@ -211,6 +219,27 @@ class TestServer:
         ours = tokenizer(transformers_engine(model, sampling).prompt_text(QUESTIONS[0]), add_special_tokens=False)
 
         assert rendered == ours["input_ids"]
+
+
+@pytest.mark.slow
+@needs_vllm
+def test_an_evaluation_asks_a_server_once_for_each_answer(model: Path, vllm_server: str):
+    def calls() -> int:
+        with urllib.request.urlopen(vllm_server.replace("/v1", "/metrics")) as reply:
+            lines = reply.read().decode().splitlines()
+        return int(sum(float(line.split()[-1]) for line in lines if line.startswith("vllm:request_success_total{")))
+
+    questions = [{"prompt_id": f"p{number}", "question": f"What is {number}+2?"} for number in range(5)]
+    sampling = Sampling(temperature=1, top_p=1, max_tokens=8)
+    machine = EngineMachine(engine="openai", openai=OpenAIMachine(url=vllm_server))
+    counts = [calls()]
+    for model_hash, samples in (("one", 4), ("one", 4), ("one", 8), ("other", 8)):
+        asked = Respondent(model, model_hash, "tiny", machine, threads=1)
+        answers = asked.answers(questions, sampling, samples, seed=0, label="counted", quiet=True)
+        assert len(answers) == 5 * samples
+        counts.append(calls())
+
+    assert [after - before for before, after in itertools.pairwise(counts)] == [20, 0, 20, 40]
 
 
 @pytest.mark.slow

@@ -1,7 +1,9 @@
 """A model's answers to a benchmark: as many a question as asked for, each graded for itself."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, read_rows, write_rows
 from branchmerge.core.params import PARAMS
 from branchmerge.core.records import PROMPT, SCORE
+from branchmerge.evaluation import respondent
 from branchmerge.reporting.metrics import metrics_of
 from branchmerge.reporting.params import ReportParams
 from stages import evaluate
@@ -19,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 QUESTIONS = 3
 # model -> the tokens it writes, each about as often. 1 is right; "hi" is a token of its own, but h and i are written
-WRITES = {"ones": ["1", "2"], "letters": ["h", "i", "<|im_end|>"]}
+WRITES = {"ones": ["1", "2"], "letters": ["h", "i", "<|im_end|>"], "thinker": ["1"]}
 BENCHMARKS = {
     "long": {"samples_per_question": 3, "temperature": 1.0, "top_p": 1.0, "max_tokens": 12},
     "short": {"samples_per_question": 8, "temperature": 1.0, "top_p": 1.0, "max_tokens": 1},
@@ -27,13 +30,23 @@ BENCHMARKS = {
 }
 
 
-def make_model(folder: Path, tokens: list[str]) -> None:
-    """A model to which, after any text, some tokens are as likely, and nothing else is."""
+def make_model(folder: Path, tokens: list[str], thinks: bool = False) -> None:
+    """A model to which, after any text, some tokens are as likely, and nothing else is.
+
+    Args:
+        thinks: Its template opens a thought for it.
+    """
     import torch
 
     from branchmerge.chat import contract
 
     tokenizer = tiny_tokenizer()
+    if thinks:
+        opened = tokenizer.chat_template.replace(
+            "assistant\\n' -}}\n{%- endif", "assistant\\n<think>\\n' -}}\n{%- endif"
+        )
+        assert opened != tokenizer.chat_template
+        tokenizer.chat_template = opened
     network = tiny_model(tokenizer)
     with torch.no_grad():
         for layer in network.model.layers:  # a token is seen by its embedding alone
@@ -54,8 +67,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluated")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setenv("BRANCHMERGE_CACHE", str(folder / "store"))
         for model, tokens in WRITES.items():
-            make_model(Path(f"models/{model}"), tokens)
+            make_model(Path(f"models/{model}"), tokens, thinks=model == "thinker")
         for name in BENCHMARKS:
             prompt = dict.fromkeys(PROMPT.schema.names) | {"domain": "math", "answer": "1", "meta": "{}"}
             rows = [prompt | {"prompt_id": f"{name}{n}", "question": f"What is {n}-{n}+1?"} for n in range(QUESTIONS)]
@@ -128,7 +142,8 @@ def test_the_tokens_are_those_that_were_written_with_the_stop_token_whatever_the
 
     assert stopped
     assert all(row["completion_tokens"] == len(row["response"]) + 1 for row in stopped)
-    assert all(len(row["response"]) == row["completion_tokens"] == 12 for row in rows if row not in stopped)
+    cut = [row for row in rows if row["finish_reason"] == "length"]
+    assert all(len(row["response"]) == row["completion_tokens"] == 12 for row in cut)
     assert any(len(tokenizer(row["response"])["input_ids"]) < len(row["response"]) for row in rows)
 
 
@@ -137,3 +152,96 @@ def test_a_folder_without_a_model_is_refused(folder: Path, monkeypatch: pytest.M
 
     with pytest.raises(InputError, match=r"models\.lost: expected a model folder"):
         evaluate.main("lost", Path("models/lost"))
+
+
+def test_a_thought_that_the_template_opened_and_nothing_closed_is_no_answer(folder: Path):
+    """Its text is 1, the right answer, all over."""
+    for rows in answers(folder, "greedy", "thinker").values():
+        (row,) = rows
+        assert row["response"] == "<think>\n" + "1" * 12
+        assert (row["answer"], row["is_correct"], row["faults"]) == (None, False, ["unclosed"])
+
+
+@pytest.fixture
+def again(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The evaluated project and its row store, to be changed."""
+    copy = tmp_path / "again"
+    shutil.copytree(folder, copy)
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("BRANCHMERGE_CACHE", str(copy / "store"))
+    return copy
+
+
+def asked_tokens(model: str = "ones") -> int:
+    """Tokens that an evaluation generates now."""
+    evaluate.main(model, Path(f"models/{model}"))
+    return json.loads(Path(f"reports/cost/evaluate-{model}.json").read_text())["asked_tokens"]
+
+
+def change(section: str, **changes: Any) -> None:
+    params = json.loads(PARAMS.read_text())
+    params[section] |= changes
+    PARAMS.write_text(json.dumps(params))
+
+
+def test_a_model_whose_answers_are_all_known_is_not_loaded(again: Path, monkeypatch: pytest.MonkeyPatch):
+    before = Path("reports/eval/ones.parquet").read_bytes()
+    monkeypatch.setattr(respondent, "make_engine", None)  # to call it would fail
+
+    assert asked_tokens() == 0
+    assert Path("reports/eval/ones.parquet").read_bytes() == before
+
+
+def test_another_grader_asks_nothing(again: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(respondent, "make_engine", None)
+    change("verify", grader="text")
+
+    assert asked_tokens() == 0
+    assert {row["grader"] for row in read_rows(Path("reports/eval/ones.parquet"), SCORE)} == {"text"}
+
+
+def test_more_samples_cost_only_the_new_ones(again: Path):
+    more = BENCHMARKS | {"short": BENCHMARKS["short"] | {"samples_per_question": 16}}
+    change("evaluate", benchmarks=more)
+
+    assert asked_tokens() == 8 * QUESTIONS  # each of one token
+
+
+def test_other_weights_in_the_same_folder_answer_anew(again: Path):
+    make_model(Path("models/ones"), ["2"])
+
+    assert asked_tokens() > 0
+    rows = [row for row in read_rows(Path("reports/eval/ones.parquet"), SCORE) if row["benchmark"] == "short"]
+    assert {row["response"] for row in rows} == {"2"}
+
+
+def test_on_another_machine_the_scores_stand_in_for_the_row_store(again: Path, monkeypatch: pytest.MonkeyPatch):
+    shutil.rmtree("store")
+    monkeypatch.setattr(respondent, "make_engine", None)
+
+    assert asked_tokens() == 0
+
+
+def test_two_questions_that_ask_the_same_share_their_answers(again: Path):
+    file = Path("data/benchmarks/short.parquet")
+    rows = read_rows(file, PROMPT)
+    write_rows(file, PROMPT, [*rows, rows[0] | {"prompt_id": "twin"}])
+
+    assert asked_tokens() == 0
+    scores = [row for row in read_rows(Path("reports/eval/ones.parquet"), SCORE) if row["benchmark"] == "short"]
+    assert len(scores) == 8 * (QUESTIONS + 1)
+
+
+def test_settings_in_the_models_folder_that_nobody_asked_for_change_no_answer(again: Path):
+    """Penalties and cut-offs of a generation_config.json: with these in force, no 1 would follow a 1."""
+    shutil.copytree("models/letters", "models/strict")
+    strange = {"repetition_penalty": 9.0, "no_repeat_ngram_size": 1, "top_k": 1, "min_p": 0.9, "bad_words_ids": [[5]]}
+    file = Path("models/strict/generation_config.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | strange | {"do_sample": True, "min_new_tokens": 9}))
+    assert asked_tokens("strict") > 0
+    plain, strict = (read_rows(Path(f"reports/eval/{model}.parquet"), SCORE) for model in ("letters", "strict"))
+    of_greedy = [[row["response"] for row in rows if row["benchmark"] == "greedy"] for rows in (plain, strict)]
+    counts = {len(set(row["response"])) for row in strict if row["benchmark"] == "long"}
+
+    assert of_greedy[0] == of_greedy[1]
+    assert 2 in counts  # both letters, although top_k is 1 there

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
+from branchmerge.engines.transformers import TransformersMachine
 from branchmerge.plan import costs, lengths
 from branchmerge.plan.build import Build
 from tests.conftest import ROOT
@@ -72,16 +73,18 @@ def write_traces(rows: list[tuple[int, int]]) -> None:
     )
 
 
-def test_only_an_engine_that_answers_a_batch_to_its_end_waits_for_the_longest(use_profile: Callable[[str], Build]):
+def test_an_answer_that_has_ended_is_computed_no_more_whatever_the_others_of_its_batch_do(
+    use_profile: Callable[[str], Build],
+):
     build = use_profile("toy")
     write_traces([(5, 50)] + [(9, 10)] * 256)  # a batch is 256
     refilled = build.answering.model_copy(update={"engine": "vllm"})
-    waits, goes_on = (planned(made, "traces@math") for made in (build, replace(build, answering=refilled)))
+    to_the_end, goes_on = (planned(made, "traces@math") for made in (build, replace(build, answering=refilled)))
     teacher = build.shape_at(Path("models/teacher"))
     assert teacher
 
-    assert waits.flops == goes_on.flops == goes_on.computed_flops
-    assert waits.computed_flops == costs.generating_flops(teacher, 256 * 50 + 10, 256 * 50**2 + 10**2)
+    assert to_the_end.flops == to_the_end.computed_flops == goes_on.computed_flops
+    assert goes_on.flops == costs.generating_flops(teacher, 50 + 256 * 10, 50**2 + 256 * 10**2)
 
 
 def test_answers_wait_only_for_those_of_questions_about_as_long(use_profile: Callable[[str], Build]):
@@ -92,13 +95,14 @@ def test_answers_wait_only_for_those_of_questions_about_as_long(use_profile: Cal
     assert cost.computed_flops == cost.flops
 
 
-def test_an_answer_asked_alone_waits_for_no_longer_one(use_profile: Callable[[str], Build]):
-    build = use_profile("toy")
-    alone = replace(build, evaluation=build.evaluation.model_copy(update={"batch_size": 1}))
-    one, many = (planned(made, "evaluate@merged") for made in (alone, build))
+def test_of_answers_asked_one_by_one_each_token_reads_all_weights(use_profile: Callable[[str], Build]):
+    build = use_profile("tinyr1-1.5b")
+    plain = build.evaluation.model_copy(update={"engine": "transformers"})
+    alone = plain.model_copy(update={"transformers": TransformersMachine(batch_size=1)})
+    one, many = (planned(replace(build, evaluation=machine), "evaluate@merged") for machine in (alone, plain))
 
-    assert one.computed_flops == one.flops == many.flops
-    assert 2 < many.computed_flops / many.flops < 2.2  # the longest is taken to be twice as long; attention squares it
+    assert one.computed_flops == many.computed_flops == many.flops
+    assert one.seconds > 20 * many.seconds
 
 
 def test_the_papers_branches_have_its_rows_and_take_about_the_hours_it_reports(use_profile: Callable[[str], Build]):

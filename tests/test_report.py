@@ -41,7 +41,9 @@ def _score(model: str, benchmark: str, number: int, mark: str) -> dict[str, Any]
         "question_id": f"q{number}",
         "sample_index": 0,
         "response": mark,
-        "is_correct": mark == "1",
+        "answer": mark,
+        "is_correct": {"1": True, "0": False, "?": None}[mark],
+        "faults": ["loop"] if number == 0 else [],
         "completion_tokens": 10 * (number + 1),
         "finish_reason": "length" if number == 3 else "stop",
     }
@@ -64,7 +66,14 @@ def test_the_numbers_are_those_of_the_scores():
     means = {model: {name: row["mean"] for name, row in of.items()} for model, of in metrics["accuracy"].items()}
     assert means == {"student": {"code": 0, "math": 0.25}, "merged": {"code": 0.5, "math": 0.75}}
     assert {model: of["math"]["mean"] for model, of in metrics["gain"].items()} == {"merged": 0.5}
-    assert metrics["answers"]["merged"]["math"] == {"questions": 4, "mean_tokens": 25, "truncated_ratio": 0.25}
+    answers = metrics["answers"]["merged"]["math"]
+    assert {name: answers[name] for name in ("questions", "samples", "mean_tokens", "p95_tokens")} == {
+        "questions": 4,
+        "samples": 1,
+        "mean_tokens": 25,
+        "p95_tokens": 40,
+    }
+    assert (answers["truncated_ratio"], answers["loop_ratio"], answers["unclosed_ratio"]) == (0.25, 0.25, 0)
     assert metrics["cost"]["evaluate-merged"] == {"wall_s": 1.5, "tokens": 1234}
 
 
@@ -114,3 +123,90 @@ def test_models_that_were_made_differently_are_told_and_alike_ones_are_not():
     assert said.startswith("Not all models answered on alike machines")
     assert "student: hf, cpu; merged: vllm, H100" in said
     assert "sft-math: 1 processes; sft-code: 2 processes" in made_differently(scores, other)[0]
+
+
+def rewrite(model: str, marks: str, **changes: Any) -> None:
+    """Other answers of a model to math, and its code as it was."""
+    rows = [_score(model, "code", n, mark) for n, mark in enumerate(RIGHT[model]["code"])]
+    rows += [_score(model, "math", n, mark) | changes for n, mark in enumerate(marks)]
+    write_rows(Path(f"reports/eval/{model}.parquet"), SCORE, rows)
+
+
+def test_an_answer_that_no_grader_could_judge_is_neither_right_nor_wrong_and_is_told():
+    rewrite("merged", "11?0")
+    report.main()
+    metrics = json.loads(Path("reports/metrics.json").read_text())
+
+    assert metrics["accuracy"]["merged"]["math"]["mean"] == pytest.approx(2 / 3, abs=1e-4)
+    assert metrics["gain"]["merged"]["math"]["mean"] == pytest.approx(1 / 3, abs=1e-4)  # of the three that both have
+    assert metrics["answers"]["merged"]["math"]["unverifiable_ratio"] == 0.25
+    assert "25.0 % not judged" in Path("reports/report.md").read_text()
+
+
+def test_a_question_that_did_not_fit_is_in_no_score_and_is_told():
+    rows = [_score("merged", "code", n, mark) for n, mark in enumerate(RIGHT["merged"]["code"])]
+    rows += [_score("merged", "math", n, "1") for n in range(3)]
+    rows += [
+        _score("merged", "math", 3, "0") | {"finish_reason": "skipped", "is_correct": None, "completion_tokens": 0}
+    ]
+    write_rows(Path("reports/eval/merged.parquet"), SCORE, rows)
+    report.main()
+
+    assert json.loads(Path("reports/metrics.json").read_text())["accuracy"]["merged"]["math"]["mean"] == 1
+    assert "3: 20.0 tokens (30), 0.0 % cut, 33.3 % loops, 1 not asked" in Path("reports/report.md").read_text()
+
+
+def test_only_differences_beyond_chance_over_the_whole_table_are_marked():
+    for model, mark in (("student", "0"), ("merged", "1")):
+        rows = [_score(model, "math", n, mark) for n in range(40)] + [_score(model, "code", n, mark) for n in range(3)]
+        write_rows(Path(f"reports/eval/{model}.parquet"), SCORE, rows)
+    report.main()
+    (merged,) = (line for line in Path("reports/report.md").read_text().splitlines() if line.startswith("| merged | +"))
+
+    code, math = merged.split(" | ")[1:3]
+    assert math.rstrip(" |").endswith("]*")
+    assert code.endswith("]")
+
+
+def test_several_answers_to_a_question_say_more_than_their_mean():
+    marks = {"q0": "1110", "q1": "1000", "q2": "0000", "q3": "1111"}
+    rows = [_score("merged", "code", n, mark) for n, mark in enumerate(RIGHT["merged"]["code"])]
+    rows += [
+        _score("merged", "math", int(question[1]), mark) | {"sample_index": index}
+        for question, of in marks.items()
+        for index, mark in enumerate(of)
+    ]
+    write_rows(Path("reports/eval/merged.parquet"), SCORE, rows)
+    report.main()
+    sampled = json.loads(Path("reports/metrics.json").read_text())["sampled"]["merged"]["math"]
+
+    assert sampled["new_samples"]["mean"] == 0.5
+    assert sampled["pass@4"]["mean"] == 0.75
+    assert sampled["majority@4"]["mean"] == 0.5
+    assert "pass@4 75.0 [" in Path("reports/report.md").read_text()
+
+
+def test_a_benchmark_of_which_nothing_was_judged_is_no_nought():
+    rewrite("merged", "????")
+    report.main()
+    lines = Path("reports/report.md").read_text().splitlines()
+
+    assert json.loads(Path("reports/metrics.json").read_text())["accuracy"]["merged"]["math"] is None
+    (merged,) = (line for line in lines if line.startswith("| merged | 50.0 ["))
+    assert merged.endswith("| not judged | - |")
+
+
+def test_models_of_other_numbers_of_samples_are_compared_in_the_finer_steps():
+    rows = [_score("merged", "code", n, mark) for n, mark in enumerate(RIGHT["merged"]["code"])]
+    rows += [
+        _score("merged", "math", n, "1" if index else "0") | {"sample_index": index}
+        for n in range(4)
+        for index in range(4)
+    ]
+    write_rows(Path("reports/eval/merged.parquet"), SCORE, rows)
+    rewrite("student", "1111")
+    report.main()
+    gain = json.loads(Path("reports/metrics.json").read_text())["gain"]["merged"]["math"]
+
+    assert gain["mean"] == -0.25
+    assert gain["low"] < -0.25 < gain["high"] < 0.25

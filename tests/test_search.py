@@ -9,12 +9,14 @@ from typer.testing import CliRunner
 from branchmerge.cli.main import app
 from branchmerge.core.errors import InputError
 from branchmerge.core.params import PARAMS, read_value
+from branchmerge.evaluation.params import EvaluateParams
 from branchmerge.search.halving import halve
 from branchmerge.search.proposals import Proposals
 from branchmerge.search.run import RESULT, Searched, write_choice
 from branchmerge.search.space import ProposalParams, SearchParams, candidates, read_search
-from branchmerge.search.trial import Trial
+from branchmerge.search.trial import Evaluator, Trial
 from tests.nano import build
+from tests.programs import verify_params
 
 FILE = Path("search.yaml")
 WEIGHTS = {"weights.math": [0.1, 0.2, 0.3, 0.4, 0.5]}
@@ -163,6 +165,20 @@ def test_a_choice_is_written_without_losing_a_comment(project_here: Path):
 
     changed = [(old.strip(), new.strip()) for old, new in zip(before, after, strict=True) if old != new]
     assert [new for _, new in changed] == ["method: ties", "math: 0.9"]
+
+
+def test_no_server_can_answer_for_candidates_that_are_merged_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("machine.yaml").write_text("evaluate: {engine: openai, openai: {url: 'http://localhost:1/v1'}}")
+    params = EvaluateParams.model_validate(
+        {
+            "dtype": "auto",
+            "benchmarks": {"math": {"samples_per_question": 1, "temperature": 0, "top_p": 1, "max_tokens": 9}},
+        }
+    )
+
+    with pytest.raises(InputError, match="a candidate is merged here, and no server has it, got openai"):
+        Evaluator(0, params, verify_params(), {})
 
 
 @pytest.mark.parametrize("write", [True, False])

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from branchmerge.chat.faults import is_loop
 from branchmerge.core.errors import StageError
-from branchmerge.merging.smoke import SmokeParams, check_smoke, is_loop
+from branchmerge.merging.smoke import SmokeParams, check_smoke
 
 LOOPS = ["ab" * 20, "so: " + "1+1=2; " * 6, "well " + "and so on and so forth, " * 7 + "and so", "0" * 40]
 NO_LOOPS = ["", "100000", "1+1=2; 2+2=4; 3+3=6; 4+4=8; 5+5=10", "a a a", "x" * 4 + "y"]

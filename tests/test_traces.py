@@ -18,7 +18,7 @@ from branchmerge.core.files import read_rows, write_rows
 from branchmerge.core.records import PROMPT, TRACE
 from branchmerge.engines.engine import Sampling
 from branchmerge.engines.served import write_served
-from branchmerge.rowstore.traces import _wanted
+from branchmerge.rowstore.wanted import wanted
 from stages import traces
 from tests.conftest import ROOT
 from tests.server import Running, is_cut, running
@@ -174,7 +174,7 @@ class TestNothingIsAskedTwice:
     def test_the_name_of_a_row_never_changes(self):
         """A new name for the same request would have every user pay again."""
         sampling = Sampling(temperature=0.7, top_p=1, max_tokens=96)
-        (row,) = _wanted(iter([{"question": "What is 1+1?", "prompt_id": "p"}]), "t@1", sampling, 0, 1)
+        (row,) = wanted(iter([{"question": "What is 1+1?", "prompt_id": "p"}]), "t@1", sampling, 0, 1)
 
         assert row.trace_id == "c118a440fee320c2e60e"
 

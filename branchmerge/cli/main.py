@@ -8,63 +8,18 @@ from typing import Annotated
 
 import typer
 
-from branchmerge.cli import store
+from branchmerge.cli import profile, store
 from branchmerge.core.command import run_app
 from branchmerge.core.errors import InputError
 from branchmerge.core.machine import VARIABLE
-from branchmerge.core.params import PARAMS
 from branchmerge.core.project import typed
 
 METRICS = Path("reports/metrics.json")
 SEARCH = Path("search.yaml")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-profile = typer.Typer(no_args_is_help=True, help="Whole params.yaml files, copied by name.")
-app.add_typer(profile, name="profile")
+app.add_typer(profile.app, name="profile")
 app.add_typer(store.app, name="store")
-
-
-@profile.command("list")
-def list_profiles() -> None:
-    """List the profiles; * marks the one in use."""
-    from branchmerge.settings.profiles import in_use, names
-
-    current = in_use()
-    for name in names():
-        print(f"{'*' if name == current else ' '} {name}")
-    if current is None:
-        print("params.yaml was edited: it equals no profile")
-
-
-@profile.command("use")
-def use_profile(
-    name: str, force: Annotated[bool, typer.Option(help="Lose unsaved changes of params.yaml.")] = False
-) -> None:
-    """Copy a profile over params.yaml, and clear outputs of stages it does not have (DVC keeps them in its cache)."""
-    from branchmerge.settings.profiles import use
-
-    for removed in use(name, force):
-        print(f"removed {removed} (in the cache)")
-    print(f"params.yaml is now profile {name}")
-
-
-@profile.command("show")
-def show_profile(name: str) -> None:
-    """Print a profile."""
-    from branchmerge.settings.profiles import path_of
-
-    print(path_of(name).read_text(), end="")
-
-
-@profile.command("check")
-def check_profile(file: Annotated[Path, typer.Argument(help="A profile, or params.yaml.")] = PARAMS) -> None:
-    """Check every section of a params file, and machine.yaml."""
-    from branchmerge.settings.check import check, check_machine
-
-    check(typed(file) if file != PARAMS else PARAMS)
-    print(f"{file} is complete and valid")
-    if machine := check_machine():
-        print(f"{machine} is valid")
 
 
 @app.command()
@@ -81,9 +36,56 @@ def table() -> None:
     domains = list(next(iter(accuracy.values())))
     result = Table("model", *(f"{domain} %" for domain in domains), "mean %")
     for model, row in accuracy.items():
-        cells = [f"{100 * row[d]['mean']:.1f} [{100 * row[d]['low']:.1f}, {100 * row[d]['high']:.1f}]" for d in domains]
-        result.add_row(model, *cells, f"{100 * mean_of_domains({d: row[d]['mean'] for d in domains}):.1f}")
+        cells = [
+            f"{100 * of['mean']:.1f} [{100 * of['low']:.1f}, {100 * of['high']:.1f}]" if of else "not judged"
+            for of in (row[domain] for domain in domains)
+        ]
+        mean = f"{100 * mean_of_domains({d: row[d]['mean'] for d in domains}):.1f}" if all(row.values()) else "-"
+        result.add_row(model, *cells, mean)
     rich.print(result)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A model of reports/eval.")],
+    second: Annotated[str | None, typer.Argument(metavar="[B]", help="Another; with --rev A again.")] = None,
+    rev: Annotated[
+        str | None, typer.Option(metavar="REV", help="B as it was at this git revision or experiment.")
+    ] = None,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
+    flips: Annotated[int, typer.Option(min=0, help="Name so many of the questions that changed, each way.")] = 3,
+    fail_below: Annotated[
+        float | None, typer.Option(metavar="POINTS", help="Exit code 1 where A - B is less, in any benchmark.")
+    ] = None,
+) -> None:
+    """Hold two models against each other, question by question: is A better than B, beyond chance, and where."""
+    import rich
+
+    from branchmerge.cli.compare import compare as run
+    from branchmerge.cli.compare import shown
+
+    if second is None and rev is None:
+        raise InputError(where="compare", expected="a second model, or --rev", got=f"only {first}", do="name one")
+    outcome = run(first, second or first, rev, confidence)
+    rich.print(shown(outcome, first, f"{second or first}{f' at {rev}' if rev else ''}", confidence))
+    for of in outcome.benchmarks:
+        for label, questions in (("gained", of.comparison.gained), ("lost", of.comparison.lost)):
+            named = f", such as {', '.join(questions[:flips])}" if questions and flips else ""
+            print(f"{of.benchmark}: {len(questions)} questions {label}{named}")
+    if outcome.left_out:
+        print(f"not compared, for want of a question that both were asked: {', '.join(outcome.left_out)}")
+    if outcome.left_out and fail_below is not None:
+        raise InputError(
+            where="compare --fail-below",
+            expected="every benchmark compared",
+            got=f"none of {', '.join(outcome.left_out)}",
+            do="evaluate both models on the same benchmarks: dvc repro",
+        )
+    if outcome.unlike:
+        print(f"made differently, which may show: {outcome.unlike}")
+    if fail_below is not None and outcome.is_below(fail_below):
+        print(f"A - B is below {fail_below:g} points", file=sys.stderr)
+        sys.exit(1)
 
 
 @app.command()

@@ -93,7 +93,9 @@ HIT = _record(
     question=_TEXT,
     benchmark_question=_TEXT,
 )
-# completion_tokens are those generated, the stop token included; finish_reason is stop or length
+# trace_id is the answer's name in the row store; is_correct is null where no grader could judge, and reason says
+# why. completion_tokens are those generated, the stop token included; finish_reason is stop, length or empty, or
+# skipped where the question did not fit the model: then there is no answer. faults are of branchmerge/chat/faults.py
 SCORE = _record(
     "score",
     "benchmark question_id sample_index",
@@ -102,10 +104,15 @@ SCORE = _record(
     benchmark=_TEXT,
     question_id=_TEXT,
     sample_index=_COUNT,
+    trace_id=_TEXT,
     response=_TEXT,
     answer=_TEXT,
     is_correct=pa.bool_(),
+    reason=_TEXT,
+    grader=_TEXT,
+    prompt_tokens=_COUNT,
     completion_tokens=_COUNT,
     finish_reason=_TEXT,
+    faults=pa.list_(_TEXT),
     made_with=_TEXT,
 )

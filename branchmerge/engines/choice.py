@@ -26,8 +26,8 @@ def found_engine() -> Name:
     return "vllm" if gpus() and importlib.util.find_spec("vllm") else "transformers"
 
 
-class TracesMachine(Machine):
-    """What runs the teacher here. None of it changes an answer's place in the row store.
+class EngineMachine(Machine):
+    """What runs a model that answers here. None of it changes an answer's place in the row store.
 
     Args:
         engine: Null looks: vllm where it is installed and a GPU is at hand, else transformers.
@@ -36,8 +36,6 @@ class TracesMachine(Machine):
         ray: The cluster of the engine ray.
         vllm: Arguments of vllm.LLM, by vLLM's names; for the engines vllm and ray.
     """
-
-    sections = ("traces",)
 
     engine: Name = Field(default_factory=found_engine)
     transformers: TransformersMachine = TransformersMachine()
@@ -64,7 +62,13 @@ class TracesMachine(Machine):
         return self
 
 
-def make_engine(machine: TracesMachine, folder: Path, model: str, sampling: Sampling, threads: int) -> Engine:
+class TracesMachine(EngineMachine):
+    """What runs the teacher here. None of it changes an answer's place in the row store."""
+
+    sections = ("traces",)
+
+
+def make_engine(machine: EngineMachine, folder: Path, model: str, sampling: Sampling, threads: int) -> Engine:
     """The engine of this machine, with the model loaded.
 
     Args:
@@ -74,9 +78,9 @@ def make_engine(machine: TracesMachine, folder: Path, model: str, sampling: Samp
         InputError: The engine is not installed, or cannot give what is asked for.
     """
     if machine.engine != "vllm" and machine.engine != "ray" and sampling.quantization:
-        raise _cannot("quantization", "vllm or ray, which quantise", machine.engine)
+        raise _cannot(machine, "quantization", "vllm or ray, which quantise")
     if machine.engine == "openai" and sampling.dtype != "auto":
-        raise _cannot("dtype", "an engine that loads the model, or auto", machine.engine)
+        raise _cannot(machine, "dtype", "an engine that loads the model, or auto")
     if machine.engine == "vllm":
         from branchmerge.engines.vllm import VllmEngine
 
@@ -95,10 +99,11 @@ def make_engine(machine: TracesMachine, folder: Path, model: str, sampling: Samp
     return TransformersEngine(folder, sampling, machine.transformers, threads)
 
 
-def _cannot(key: str, expected: str, engine: str) -> InputError:
+def _cannot(machine: EngineMachine, key: str, expected: str) -> InputError:
+    (section,) = machine.sections
     return InputError(
-        where=f"traces.{key}",
+        where=f"{section}.{key}",
         expected=expected,
-        got=f"the engine {engine}",
-        do=f"set traces.engine in machine.yaml, or traces.{key} in params.yaml",
+        got=f"the engine {machine.engine}",
+        do=f"set {section}.engine in machine.yaml, or {section}.{key} in params.yaml",
     )

@@ -6,11 +6,12 @@ memory stays bounded, and who feeds it can stop at any row.
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
-from branchmerge.chat.conversation import THINK_CLOSE, THINK_OPEN
+from branchmerge.chat import conversation
+from branchmerge.chat.conversation import THINK_CLOSE, THINK_OPEN, Prompt
 from branchmerge.core.params import Params
 
 # stop and length are answers; the others say why there is none
@@ -40,6 +41,29 @@ class Sampling(Params):
     prefill: str = ""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     quantization: str | None = None
+
+    def named(self) -> dict[str, Any]:
+        """What of it names a row; settings at their defaults are left out, so that a new setting renames no old row."""
+        return dict(sorted(self.model_dump(exclude_defaults=True, include=set(Sampling.model_fields)).items()))
+
+
+class PromptSampling(Sampling):
+    """Sampling of texts that are whole prompts already, as lm-eval's tasks make them: no template goes around them."""
+
+    def named(self) -> dict[str, Any]:
+        """What of it names a row; a text that is asked as a question is another row."""
+        return super().named() | {"is_whole": True}
+
+
+def prompt_of(tokenizer: Any, question: str, sampling: Sampling) -> Prompt:
+    """What a model is given for a question under a sampling; the one rendering of every engine.
+
+    Raises:
+        InputError: The tokenizer has no chat template.
+    """
+    if isinstance(sampling, PromptSampling):
+        return Prompt(question, "")
+    return conversation.prompt(tokenizer, question, sampling.system, sampling.prefill)
 
 
 class SamplesParams(Sampling):
@@ -114,6 +138,9 @@ class Engine(Protocol):
     """
 
     made_with: str
+
+    def under(self, sampling: Sampling) -> "Engine":
+        """This engine, whose model is loaded, under another sampling of the same dtype and quantisation."""
 
     def prompt_text(self, question: str) -> str:
         """The text after which the model starts to answer."""

@@ -1,6 +1,7 @@
 """Engine `openai`: any server that speaks OpenAI's completions or chat, such as vLLM, SGLang or a paid API."""
 
 import asyncio
+import copy
 import os
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -13,7 +14,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from branchmerge.chat import conversation
 from branchmerge.core.errors import InputError, StageError
 from branchmerge.core.machine import Machine
-from branchmerge.engines.engine import Completion, Request, Sampling
+from branchmerge.engines.engine import Completion, PromptSampling, Request, Sampling, prompt_of
 from branchmerge.engines.replies import (
     TransientError,
     UnreachableError,
@@ -23,6 +24,8 @@ from branchmerge.engines.replies import (
 )
 
 LONGEST_WAIT_S = 3600.0
+_SERVERS_OF_WEIGHTS = {"vllm", "sglang"}
+_NEUTRAL = {"repetition_penalty": 1.0, "top_k": -1, "min_p": 0.0}
 
 
 class OpenAIMachine(Machine):
@@ -56,14 +59,21 @@ class OpenAIEngine:
     def __init__(self, folder: Path, model: str, sampling: Sampling, params: OpenAIMachine) -> None:
         self._model, self._sampling, self._params = model, sampling, params
         self.made_with = f"openai, {model}"
+        self._neutral: dict[str, float] = {}
         self._headers = _headers(params.api_key_env)
         self._tokenizer = _tokenizer(folder) if params.api == "completions" else None
+
+    def under(self, sampling: Sampling) -> "OpenAIEngine":
+        """The same server under another sampling."""
+        other = copy.copy(self)
+        other._sampling = sampling
+        return other
 
     def prompt_text(self, question: str) -> str:
         """The text after which the model starts to answer; the messages where the server renders them."""
         if self._tokenizer is None:
             return "\n".join(f"{message['role']}: {message['content']}" for message in self._messages(question))
-        return conversation.prompt(self._tokenizer, question, self._sampling.system, self._sampling.prefill).text
+        return prompt_of(self._tokenizer, question, self._sampling).text
 
     def complete(self, requests: Iterator[Request]) -> Generator[Completion]:
         """Completions as they come back. The loop runs only while a completion is waited for.
@@ -72,10 +82,18 @@ class OpenAIEngine:
             InputError: The server refuses the key, the model or the address.
             StageError: The server cannot be reached.
         """
+        if self._tokenizer is None and isinstance(self._sampling, PromptSampling):
+            raise InputError(
+                where="machine.yaml: openai.api",
+                expected="completions, since these prompts are whole already",
+                got="chat, which would put a template around them",
+                do="set openai.api: completions",
+            )
         loop = asyncio.new_event_loop()
         done: deque[Completion] = deque()
         arrived, taken = asyncio.Event(), asyncio.Event()
         session = loop.run_until_complete(self._session())
+        self._neutral = loop.run_until_complete(self._neutral_settings(session))
         tasks = [
             loop.create_task(self._worker(session, requests, done, arrived, taken))
             for _ in range(self._params.concurrency)
@@ -108,6 +126,27 @@ class OpenAIEngine:
             timeout=aiohttp.ClientTimeout(total=self._params.timeout_s),
             connector=aiohttp.TCPConnector(limit=0),
         )
+
+    async def _neutral_settings(self, session: Any) -> dict[str, float]:
+        """What a server of weights must be told not to take from the model's generation_config.json.
+
+        OpenAI's own interface has no such settings, and refuses what it does not know.
+        """
+        import aiohttp
+
+        try:
+            async with session.get(f"{self._params.url.rstrip('/')}/models") as response:
+                owners = {model.get("owned_by") for model in (await response.json())["data"]}
+        except TimeoutError:
+            raise StageError(
+                where=f"{self._params.url}/models",
+                expected=f"an answer within {self._params.timeout_s:g} s: which settings a server must be told",
+                got="none",
+                do="start the server, or raise openai.timeout_s in machine.yaml; answers so far are kept",
+            ) from None
+        except (aiohttp.ClientError, ValueError, KeyError, TypeError, AttributeError):
+            return {}  # whatever is wrong with the server is told of the first row
+        return _NEUTRAL if owners & _SERVERS_OF_WEIGHTS else {}
 
     async def _worker(
         self,
@@ -152,7 +191,7 @@ class OpenAIEngine:
                 where=self._params.url,
                 expected="a server that answers",
                 got=f"{error}, {self._params.max_attempts} times",
-                do="start the server or correct traces.openai.url in machine.yaml; answers so far are kept",
+                do="start the server or correct openai.url in machine.yaml; answers so far are kept",
             ) from None
         except TransientError as error:
             completion = Completion(ask.trace_id, None, error.finish_reason, error=str(error))
@@ -196,7 +235,7 @@ class OpenAIEngine:
     def _read(self, ask: Request, payload: str) -> Completion:
         if self._tokenizer is None:
             return chat_completion(ask, payload, self._sampling.prefill)
-        given = conversation.prompt(self._tokenizer, ask.question, self._sampling.system, self._sampling.prefill)
+        given = prompt_of(self._tokenizer, ask.question, self._sampling)
         return text_completion(ask, payload, given.opening)
 
     def _refused(self, path: str, got: str) -> InputError:
@@ -204,7 +243,7 @@ class OpenAIEngine:
             where=f"{self._params.url}/{path}",
             expected=f"a server that lets us ask {self._model}",
             got=got,
-            do="correct url, model and api_key_env of traces.openai in machine.yaml, or pay; answers so far are kept",
+            do="correct url, model and api_key_env of openai in machine.yaml, or pay; answers so far are kept",
         )
 
     def _body(self, ask: Request) -> tuple[str, dict[str, Any]]:
@@ -215,7 +254,9 @@ class OpenAIEngine:
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,
             "seed": ask.seed,
-        }
+            "presence_penalty": 0,
+            "frequency_penalty": 0,
+        } | self._neutral
         if sampling.stop:
             body["stop"] = list(sampling.stop)
         if self._tokenizer is not None:
@@ -237,7 +278,7 @@ def _headers(api_key_env: str | None) -> dict[str, str]:
         return {}
     if api_key_env not in os.environ:
         raise InputError(
-            where="machine.yaml: traces.openai.api_key_env",
+            where="machine.yaml: openai.api_key_env",
             expected=f"the key in the environment variable {api_key_env}",
             got="no such variable",
             do=f"export {api_key_env}, or correct the name",
@@ -250,9 +291,9 @@ def _tokenizer(folder: Path) -> Any:
 
     if not (folder / "tokenizer_config.json").is_file():
         raise InputError(
-            where="machine.yaml: traces.openai.api",
+            where="machine.yaml: openai.api",
             expected=f"a tokenizer in {folder}, since completions sends token ids",
             got="none",
-            do="set traces.openai.api to chat in machine.yaml",
+            do="set openai.api to chat in machine.yaml",
         )
     return transformers.AutoTokenizer.from_pretrained(folder)

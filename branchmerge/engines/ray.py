@@ -1,5 +1,6 @@
 """Engine `ray`: replicas of the vLLM engine on the machines of a Ray cluster."""
 
+import copy
 from collections.abc import Generator, Iterator
 from itertools import islice
 from pathlib import Path
@@ -7,10 +8,9 @@ from typing import Any
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from branchmerge.chat import conversation
 from branchmerge.core.errors import InputError, StageError
 from branchmerge.core.machine import Machine
-from branchmerge.engines.engine import Completion, Request, Sampling
+from branchmerge.engines.engine import Completion, Request, Sampling, prompt_of
 from branchmerge.engines.vllm import VllmEngine
 
 _LIBRARY = Path(__file__).resolve().parents[1]
@@ -48,9 +48,9 @@ class Replica:
         """What may show in its answers, once the model is loaded."""
         return self._engine.made_with
 
-    def complete(self, batch: list[Request]) -> list[Completion]:
+    def complete(self, batch: list[Request], sampling: Sampling) -> list[Completion]:
         """A batch's completions."""
-        return list(self._engine.complete(iter(batch)))
+        return list(self._engine.under(sampling).complete(iter(batch)))
 
 
 class RayEngine:
@@ -65,7 +65,7 @@ class RayEngine:
             import ray
         except ImportError as error:
             raise InputError(
-                where="machine.yaml: traces.engine",
+                where="machine.yaml: engine",
                 expected="Ray in this environment",
                 got=str(error),
                 do="install the extra ray, or take another engine",
@@ -91,9 +91,15 @@ class RayEngine:
             raise self._failed(str(error)) from None
         self.made_with = " and ".join(sorted(set(loaded)))
 
+    def under(self, sampling: Sampling) -> "RayEngine":
+        """The same replicas under another sampling."""
+        other = copy.copy(self)
+        other._sampling = sampling
+        return other
+
     def prompt_text(self, question: str) -> str:
         """The text after which the model starts to answer."""
-        return conversation.prompt(self._tokenizer, question, self._sampling.system, self._sampling.prefill).text
+        return prompt_of(self._tokenizer, question, self._sampling).text
 
     def complete(self, requests: Iterator[Request]) -> Generator[Completion]:
         """Completions batch by batch, from whichever replica ends one first."""
@@ -102,7 +108,7 @@ class RayEngine:
         while True:
             while idle and (batch := list(islice(requests, self._params.batch_size))):
                 replica = idle.pop(0)
-                under_way[replica.complete.remote(batch)] = replica
+                under_way[replica.complete.remote(batch, self._sampling)] = replica
             if not under_way:
                 return
             (ended,), _ = self._ray.wait(list(under_way), num_returns=1)
@@ -115,8 +121,8 @@ class RayEngine:
 
     def _failed(self, got: str) -> StageError:
         return StageError(
-            where="machine.yaml: traces.ray",
+            where="machine.yaml: ray",
             expected=f"{self._params.replicas} replicas of the teacher at work on the cluster {self._params.address}",
             got=" ".join(got.split())[-500:],
-            do="look at ray status; correct traces.ray or traces.vllm of machine.yaml; answers so far are kept",
+            do="look at ray status; correct ray or vllm of machine.yaml; answers so far are kept",
         )

@@ -1,5 +1,7 @@
 """Engine `transformers`: a model folder in this process, on CPU or one GPU, in batches."""
 
+import copy
+import inspect
 from collections.abc import Generator, Iterator
 from itertools import islice
 from pathlib import Path
@@ -7,9 +9,11 @@ from typing import Any
 
 from pydantic import PositiveInt
 
-from branchmerge.chat import conversation
+from branchmerge.core.errors import InputError
 from branchmerge.core.machine import Machine
-from branchmerge.engines.engine import Completion, Request, Sampling, answered
+from branchmerge.engines.decoding import decode
+from branchmerge.engines.engine import Completion, Request, Sampling, answered, prompt_of
+from branchmerge.engines.positions import positions_of, too_long
 
 _MAX_BATCH = 256
 _PROMPT_TOKENS = 1024  # room for a prompt, where a batch is fitted to the memory
@@ -39,76 +43,65 @@ class TransformersEngine:
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         network = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=sampling.dtype)
+        if "past_key_values" not in inspect.signature(network.forward).parameters:
+            raise InputError(
+                where=str(model),
+                expected="a model that keeps keys and values, which the engine transformers decodes",
+                got=network.config.model_type,
+                do="set engine: vllm in machine.yaml",
+            )
         self._network = network.to(self._device).eval()
+        self._machine, self._positions = machine, positions_of(network.config)
         self._batch_size = machine.batch_size or fitting_batch(network.config, sampling.max_tokens, at_most=_MAX_BATCH)
         self.made_with = made_with("transformers", network.dtype, threads)
 
+    def under(self, sampling: Sampling) -> "TransformersEngine":
+        """The same model under another sampling."""
+        other = copy.copy(self)
+        other._sampling = sampling
+        other._batch_size = self._machine.batch_size or fitting_batch(
+            self._network.config, sampling.max_tokens, at_most=_MAX_BATCH
+        )
+        return other
+
     def prompt_text(self, question: str) -> str:
         """The text after which the model starts to answer."""
-        return conversation.prompt(self._tokenizer, question, self._sampling.system, self._sampling.prefill).text
+        return prompt_of(self._tokenizer, question, self._sampling).text
 
     def complete(self, requests: Iterator[Request]) -> Generator[Completion]:
-        """Completions batch by batch; each depends on its own seed only, not on its neighbours."""
+        """Completions as they end, batch by batch; each depends on its own seed only, not on its neighbours."""
         while batch := list(islice(requests, self._batch_size)):
             yield from self._batch(batch)
 
     def _batch(self, batch: list[Request]) -> Iterator[Completion]:
-        import torch
-
-        sampling, tokenizer = self._sampling, self._tokenizer
-        prompts = [conversation.prompt(tokenizer, ask.question, sampling.system, sampling.prefill) for ask in batch]
-        texts = [prompt.text for prompt in prompts]
-        inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False).to(
-            self._device
-        )  # (B, T)
-        with torch.inference_mode():
-            output = self._network.generate(
-                **inputs,
-                do_sample=False,  # the draw is made by the last of the processors
-                temperature=None,
-                top_p=None,
-                top_k=None,
-                repetition_penalty=1.0,
-                logits_processor=_processors(sampling, [ask.seed for ask in batch]),
-                max_new_tokens=sampling.max_tokens,
-                stop_strings=list(sampling.stop) or None,
-                tokenizer=tokenizer,
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
-            )
-        answers = output[:, inputs["input_ids"].shape[1] :].tolist()  # (B, max_tokens)
-        lengths = inputs["attention_mask"].sum(dim=1).tolist()
-        for ask, prompt, ids, prompt_tokens in zip(batch, prompts, answers, lengths, strict=True):
-            yield self._completion(ask, prompt.opening, ids, prompt_tokens)
+        sampling = self._sampling
+        prompts = [prompt_of(self._tokenizer, ask.question, sampling) for ask in batch]
+        counts = [
+            len(ids)
+            for ids in self._tokenizer([prompt.text for prompt in prompts], add_special_tokens=False)["input_ids"]
+        ]
+        fitting = []
+        for ask, prompt, count in zip(batch, prompts, counts, strict=True):
+            if error := too_long(count, sampling.max_tokens, self._positions):
+                yield Completion(ask.trace_id, None, "error", error=error)
+            else:
+                fitting.append((ask, prompt, count))
+        if not fitting:
+            return
+        texts = [prompt.text for _, prompt, _ in fitting]
+        inputs = self._tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False).to(self._device)
+        seeds = [ask.seed for ask, _, _ in fitting]
+        ended = decode(self._network, self._tokenizer, inputs["input_ids"], inputs["attention_mask"], sampling, seeds)
+        for place, ids in ended:
+            ask, prompt, count = fitting[place]
+            yield self._completion(ask, prompt.opening, ids, count)
 
     def _completion(self, ask: Request, opening: str, ids: list[int], prompt_tokens: int) -> Completion:
-        eos, pad = self._tokenizer.eos_token_id, self._tokenizer.pad_token_id
-        end = min((ids.index(id_) for id_ in (eos, pad) if id_ in ids), default=len(ids))
-        text = self._tokenizer.decode(ids[:end], skip_special_tokens=True)
+        is_ended = ids[-1] == self._tokenizer.eos_token_id
+        text = self._tokenizer.decode(ids[:-1] if is_ended else ids, skip_special_tokens=True)
         stops = [text.index(stop) for stop in self._sampling.stop if stop in text]
-        if stops:
-            return answered(ask, opening, text[: min(stops)], "stop", (prompt_tokens, end))
-        is_ended = end < len(ids) and ids[end] == eos
-        return answered(ask, opening, text, "stop" if is_ended else "length", (prompt_tokens, end + is_ended))
-
-
-def _processors(sampling: Sampling, seeds: list[int]) -> Any:
-    """Temperature, nucleus, then the draw: Gumbel noise from each row's own generator, whose maximum is a sample."""
-    import torch
-    from transformers import LogitsProcessor, LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
-
-    class Draw(LogitsProcessor):  # type: ignore[misc]  # transformers is untyped
-        def __init__(self) -> None:
-            self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-
-        def __call__(self, input_ids: Any, scores: Any) -> Any:  # (B, T), (B, vocab) -> (B, vocab)
-            uniform = torch.stack([torch.rand(scores.shape[1], generator=one) for one in self.generators])
-            return scores.float() - torch.log(-torch.log(uniform.to(scores.device)))
-
-    if sampling.temperature == 0:
-        return LogitsProcessorList([])
-    nucleus = [TopPLogitsWarper(sampling.top_p)] if sampling.top_p < 1 else []
-    return LogitsProcessorList([TemperatureLogitsWarper(float(sampling.temperature)), *nucleus, Draw()])
+        whole = text[: min(stops)] if stops else text
+        return answered(ask, opening, whole, "stop" if is_ended or stops else "length", (prompt_tokens, len(ids)))
 
 
 def made_with(engine: str, dtype: Any, threads: int) -> str:

@@ -11,14 +11,13 @@ from typing import Any, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from branchmerge.chat.conversation import THINK_CLOSE, training_row
+from branchmerge.chat.faults import is_loop
 from branchmerge.core.errors import StageError
 from branchmerge.core.files import Row, read_rows, write_json
 from branchmerge.core.params import Params
 from branchmerge.core.records import SFT
 from branchmerge.engines.engine import Request, Sampling
 from branchmerge.engines.transformers import TransformersEngine, TransformersMachine
-
-_MIN_REPEATS, _MIN_LOOP_CHARACTERS, _MAX_UNIT_CHARACTERS = 5, 20, 400
 
 
 class SmokeParams(Params):
@@ -117,13 +116,6 @@ def _answers(folder: Path, rows: dict[str, list[Row]], params: SmokeParams, thre
             }
         )
     return found
-
-
-def is_loop(text: str) -> bool:
-    """Whether a text ends in the same again and again: five times, and over twenty characters."""
-    units = range(1, min(len(text) // _MIN_REPEATS, _MAX_UNIT_CHARACTERS) + 1)
-    # whatever its phase: the end of a text that repeats is a unit too
-    return any(text.endswith(text[-n:] * max(_MIN_REPEATS, -(-_MIN_LOOP_CHARACTERS // n))) for n in units)
 
 
 def _failed_answers(answers: list[Row], params: SmokeParams) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from branchmerge.engines.choice import EngineMachine
 from branchmerge.plan.build import Build
 from branchmerge.plan.devices import CPU, Device
 from branchmerge.plan.lengths import MEAN_ANSWER_SHARE, MEAN_SHARE, Lengths, lengths_of, questions_of
@@ -15,8 +16,8 @@ from branchmerge.training.batches import split_batch
 from branchmerge.training.hyperparameters import TrainingParams
 from branchmerge.training.machine import LaunchMachine, Setup
 
-TRANSFORMERS_BATCH, EVALUATE_BATCH = 256, 40  # where a batch is fitted to the memory, its largest
-VLLM_BATCH = 64  # ASSUMED rows that vLLM has under way
+TRANSFORMERS_BATCH = 256  # where a batch is fitted to the memory, its largest
+VLLM_BATCH = 64  # ASSUMED rows that vLLM has under way, where machine.yaml gives it no max_num_seqs
 LONGEST = 2  # ASSUMED answer of a batch, in mean answers; 1.2 to 2.0 on the toy, whose batches hold questions as long
 ASSUMED_ANSWERS = (
     f"ASSUMED answers of {MEAN_ANSWER_SHARE} of max_tokens, the longest of a batch {LONGEST} times as long"
@@ -32,7 +33,7 @@ class Cost:
     Args:
         tokens: Learnt, or generated; padding aside.
         flops: Of the model: 6 a weight and token when learning, 2 when generating, and attention.
-        computed_flops: Those, and what padding, recomputed activations and waiting for longer answers add.
+        computed_flops: Those, and what padding and recomputed activations add.
         seconds: Of the stage.
         devices: That are busy all the while.
     """
@@ -154,7 +155,7 @@ class _Answers:
 
     Args:
         tokens: Of the answers.
-        computed: Those, and what answers of a batch wait for its longest where it is answered to its end.
+        computed: Those, and what the weights are read for on, where a batch is answered to the end of its longest.
         batch: Answers under way at once.
         limit: Tokens an answer may have.
     """
@@ -171,10 +172,10 @@ def _generated(stage: str, shape: Shape, answers: _Answers, device: Device, assu
 
     A model too large for one device lies on several, whose layers take turns.
     """
-    computed = generating_flops(shape, answers.computed.total, answers.computed.squares)
+    computed = generating_flops(shape, answers.tokens.total, answers.tokens.squares)
     cache = 4 * shape.layers * shape.key_value  # bytes a token, keys and values in 16 bits
     reads = answers.computed.total / max(1, min(answers.batch, answers.rows))
-    read_bytes = reads * 2 * shape.parameters + answers.computed.squares / 2 * cache
+    read_bytes = reads * 2 * shape.parameters + answers.tokens.squares / 2 * cache
     needed = 2 * shape.parameters + answers.batch * answers.limit * cache
     return Cost(
         stage=stage,
@@ -197,16 +198,22 @@ def _traces(build: Build, device: Device, running: set[str]) -> Iterator[Cost]:
             continue  # ready-made answers cost nothing; a server's cost money, which traces itself limits
         questions, origin = questions_of(build, domain, "train", running)
         rows = questions * params.samples_per_prompt
-        to_the_end = build.answering.transformers if build.answering.engine == "transformers" else None
-        batch = (to_the_end.batch_size or TRANSFORMERS_BATCH) if to_the_end else VLLM_BATCH
+        batch, is_filled_up = _under_way(build.answering)
         tokens, computed = _assumed(rows, batch, params.max_tokens)
         said = ASSUMED_ANSWERS
         file = Path(f"data/traces/{domain}.parquet")
         if f"traces@{domain}" not in running and file.is_file():
             tokens, computed = _on_disk(file, batch)
             said = "tokens on disk"
-        answers = _Answers(rows, tokens, computed if to_the_end else tokens, batch, params.max_tokens)
+        answers = _Answers(rows, tokens, tokens if is_filled_up else computed, batch, params.max_tokens)
         yield _generated(f"traces@{domain}", shape, answers, device, f"{origin}; {said}")
+
+
+def _under_way(machine: EngineMachine) -> tuple[int, bool]:
+    """Answers under way at once, and whether a new one starts as soon as one ends."""
+    if machine.engine == "transformers":
+        return machine.transformers.batch_size or TRANSFORMERS_BATCH, False
+    return int(machine.vllm.get("max_num_seqs", VLLM_BATCH)), True
 
 
 def _assumed(rows: int, batch: int, limit: int) -> tuple[_Tokens, _Tokens]:
@@ -236,7 +243,7 @@ def _merged(build: Build, device: Device) -> Cost:
 def _evaluated(build: Build, device: Device, model: str, running: set[str]) -> Cost:
     shape = build.shape_at(build.evaluated[model])
     assert shape is not None, "a served model has no folder to evaluate"
-    batch = build.evaluation.batch_size or EVALUATE_BATCH
+    batch, is_filled_up = _under_way(build.evaluation)
     rows, tokens, computed = 0, _Tokens.of(0, 0), _Tokens.of(0, 0)
     origins: dict[str, None] = {}
     for name, benchmark in build.evaluate.benchmarks.items():
@@ -246,5 +253,5 @@ def _evaluated(build: Build, device: Device, model: str, running: set[str]) -> C
         rows, tokens, computed = rows + asked, tokens + its_tokens, computed + its_computed
         origins[origin] = None
     limit = max(benchmark.max_tokens for benchmark in build.evaluate.benchmarks.values())
-    answers = _Answers(rows, tokens, computed, batch, limit)
+    answers = _Answers(rows, tokens, tokens if is_filled_up else computed, batch, limit)
     return _generated(f"evaluate@{model}", shape, answers, device, f"{'; '.join(origins)}; {ASSUMED_ANSWERS}")

@@ -35,12 +35,13 @@ def write_report(
         metrics=metrics,
         benchmarks=benchmarks,
         baseline=params.baseline,
+        probe=next(reversed(metrics["gain"]), None),
         confidence=params.confidence,
         method=method,
         order=order,
         warnings=warnings,
         means={
-            model: mean_of_domains({name: of["mean"] for name, of in row.items()})
+            model: mean_of_domains({name: of["mean"] for name, of in row.items()}) if all(row.values()) else None
             for model, row in metrics["accuracy"].items()
         },
         merge=json.loads(MERGE.read_text())["model"],

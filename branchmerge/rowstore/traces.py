@@ -7,7 +7,7 @@ from pathlib import Path
 from branchmerge.chat import contract, conversation
 from branchmerge.core.cost import Cost
 from branchmerge.core.errors import InputError
-from branchmerge.core.files import Row, content_id, folder_hash, iterate_rows, write_sorted_rows
+from branchmerge.core.files import Row, folder_hash, iterate_rows, write_sorted_rows
 from branchmerge.core.params import RunParams
 from branchmerge.core.records import TRACE
 from branchmerge.engines.choice import TracesMachine, make_engine
@@ -16,7 +16,8 @@ from branchmerge.engines.served import served_model
 from branchmerge.rowstore.asking import Allowance, answer_all
 from branchmerge.rowstore.last_output import last_output
 from branchmerge.rowstore.params import TracesParams
-from branchmerge.rowstore.store import Store, Wanted
+from branchmerge.rowstore.store import Store
+from branchmerge.rowstore.wanted import wanted
 
 
 def sample(
@@ -37,7 +38,7 @@ def sample(
     sampling = Sampling(**params.model_dump(include=set(Sampling.model_fields)))
     overhead_bytes = len((sampling.system or "").encode()) + len(sampling.prefill.encode())
     with Store(teacher) as store:
-        store.want(_wanted(prompts, teacher, sampling, run_params.seed, params.samples_per_prompt))
+        store.want(wanted(prompts, teacher, sampling, run_params.seed, params.samples_per_prompt))
         if store.missing() and (known := last_output(target)):
             _refill(store, known)
         if retry_failed:
@@ -62,18 +63,6 @@ def _refill(store: Store, known: Path) -> None:
         store.refill(iterate_rows(known, TRACE, may_lack="made_with"))
     except InputError as error:
         print(f"the last traces are not used: {error}", file=sys.stderr)
-
-
-def _wanted(prompts: Iterator[Row], teacher: str, sampling: Sampling, seed: int, samples: int) -> Iterator[Wanted]:
-    """Every sample of every prompt, by the content of what is asked.
-
-    Settings at their defaults are left out of a row's name, so that a new setting renames no old row.
-    """
-    settings = dict(sorted(sampling.model_dump(exclude_defaults=True).items()))
-    for prompt in prompts:
-        for index in range(samples):
-            trace_id = content_id(prompt["question"], teacher, settings, seed, index)
-            yield Wanted(trace_id, prompt["prompt_id"], index, prompt["question"])
 
 
 def trace(row: Row) -> Row:
