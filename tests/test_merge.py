@@ -1,5 +1,6 @@
 """mergekit merges as params.yaml says, the same bytes every time."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,27 @@ def test_the_order_decides_what_arcee_fusion_keeps(workspace: Path, monkeypatch)
     other = merged(workspace, merge_params("arcee_fusion", ("c", "b", "a")), "cba")
 
     assert (one / "model.safetensors").read_bytes() != (other / "model.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+def test_weights_that_are_no_safetensors_are_merged_by_mergekit_to_the_same_model(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Streaming reads safetensors; a branch in PyTorch's own format takes the other way."""
+    import torch
+    from safetensors.torch import load_file
+
+    shutil.copytree(workspace / "models", tmp_path / "models")
+    branch = tmp_path / "models/branches/b"
+    torch.save(load_file(branch / "model.safetensors"), branch / "pytorch_model.bin")
+    (branch / "model.safetensors").unlink()
+    monkeypatch.chdir(workspace)
+    streamed = load_file(merged(workspace, merge_params("branch_fusion"), "streamed") / "model.safetensors")
+    monkeypatch.chdir(tmp_path)
+    whole = load_file(merged(tmp_path, merge_params("branch_fusion"), "whole") / "model.safetensors")
+
+    assert streamed.keys() == whole.keys()
+    assert all(torch.allclose(streamed[name], whole[name], atol=1e-6) for name in streamed)
 
 
 def run_mergekit(recipe: dict[str, Any], target: Path) -> Path:
