@@ -86,7 +86,7 @@ def project() -> Path:
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
     """The build without outputs, to be broken."""
-    for name in ("branchmerge", "stages", "profiles", "machines", ".dvc/plots"):
+    for name in ("branchmerge", "stages", "profiles", "machines", "tasks", ".dvc/plots"):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", "params.yaml", "constraints.txt"):

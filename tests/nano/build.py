@@ -26,7 +26,7 @@ def create(folder: Path) -> Path:
         folder / "stages/generators",
         ignore=shutil.ignore_patterns("__pycache__", "__init__.py", "build.py"),
     )
-    for name in ("branchmerge", "profiles"):
+    for name in ("branchmerge", "profiles", "tasks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "config.local"))
     for name in ("dvc.yaml", ".gitignore", ".dvcignore", "constraints.txt"):
