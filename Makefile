@@ -27,7 +27,7 @@ repro: $(INSTALLED)  ## set up, run what changed, print the table
 
 test: $(INSTALLED) $(ENGINES)  ## all tests, the fast part first
 	pytest -q -n auto --dist loadfile -m "not slow"
-	pytest -q -n 2 --dist loadfile -m slow
+	pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 check: $(INSTALLED)  ## format, lint, types, the order of folders, fast tests
 	ruff format --check

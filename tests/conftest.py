@@ -23,8 +23,15 @@ TINY = Architecture(
 ROOT = Path(__file__).resolve().parent.parent
 # profile -> the machine that its head names
 MACHINES = {"tinyr1-32b": "32-gpus", "tinyr1-1.5b": "1-gpu"}
+LONGEST = {"test_build", "test_two_machines", "test_two_clones", "test_strategies", "test_engines"}
 NANO_HASHES = "hashes.json"
 HASHED = ("data", "models/student", "models/branches", "models/merged")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, each in random order: one that starts last would keep one core waiting."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
