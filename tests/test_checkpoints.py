@@ -22,7 +22,7 @@ from branchmerge.training.run import STUDENT
 from tests.learner import ALONE, QUESTIONS, SEED, UNEVEN, learn_branch, make_student, other, setup, sft_set
 
 PARAMS = other(max_steps=100, held_out_rows=2, logging_steps=1)
-KILLS = 10
+KILLS = 5
 JOB = "checkpoints/sft-math"
 PLOTS = "reports/training/math/plots/metrics"
 CURVES = ("loss.tsv", "learning_rate.tsv", "grad_norm.tsv", "num_tokens.tsv", "eval/loss.tsv")
@@ -34,7 +34,7 @@ def learn_in(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_branch_killed_ten_times_is_the_one_that_was_left_alone(tmp_path: Path):
+def test_a_branch_killed_five_times_is_the_one_that_was_left_alone(tmp_path: Path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
         folder.mkdir()

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 QUESTIONS = ROOT.parent / "shared/data/gsm8k/test.jsonl"
 TASK = Path(lm_eval.__file__).parent / "tasks/gsm8k/gsm8k.yaml"
-LIMIT, SHOTS, MAX_TOKENS = 5, 1, 40
+LIMIT, SHOTS, MAX_TOKENS = 3, 1, 24
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not QUESTIONS.is_file(), reason="NO shared/data BESIDE THE PROJECT: GSM8K is not asked"),
