@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 from tests.learner import ALONE, SEED, UNEVEN, learn_branch, make_student, other, setup, sft_set
 
 PARAMS = other(max_steps=8, batch_size=4, logging_steps=1)
-LONGER = other(max_steps=60, batch_size=4, logging_steps=1)
+LONGER = other(max_steps=24, batch_size=4, logging_steps=1)
 NO_DEEPSPEED = pytest.mark.skipif(not importlib.util.find_spec("deepspeed"), reason="NO deepspeed: ZeRO is not run")
 SHARING = ["fsdp", pytest.param("zero2", marks=NO_DEEPSPEED), pytest.param("zero3", marks=NO_DEEPSPEED)]
 JOB = Path("checkpoints/sft-math")
@@ -121,8 +121,8 @@ def test_processes_that_share_the_weights_go_on_after_a_kill(strategy: str):
     kill_after_a_checkpoint(strategy)
     step = checkpoints.step_of(checkpoints.newest(JOB))
 
-    assert 0 < step < 60
-    assert_same(whole, learn(LONGER, two(strategy, checkpoint_steps=4)), n_steps=60)
+    assert 0 < step < 24
+    assert_same(whole, learn(LONGER, two(strategy, checkpoint_steps=4)), n_steps=24)
 
 
 def kill_after_a_checkpoint(strategy: str) -> None:
