@@ -21,6 +21,7 @@ from branchmerge.core.machine import RunMachine, read_machine
 from branchmerge.core.params import RunParams, read_params
 from branchmerge.core.records import SOURCE
 from branchmerge.sources.params import SourceParams
+from branchmerge.sources.pins import described
 from branchmerge.sources.problems import Split
 from branchmerge.sources.reading import draw, read
 
@@ -28,7 +29,7 @@ from branchmerge.sources.reading import draw, read
 def main(name: Name) -> None:
     """Write the rows of one source."""
     seed, threads = read_params(RunParams).seed, read_machine(RunMachine).threads
-    params = read_params(SourceParams, name=name)
+    params = described(read_params(SourceParams, name=name), name)
     counts: dict[Split, set[str]] = {split: set() for split in params.wanted}
 
     def counted(rows: Iterator[Row]) -> Iterator[Row]:

@@ -1,13 +1,10 @@
 """Every profile is complete: each stage's params load, and each mapping fits its data set's real schema."""
 
-import csv
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
@@ -18,11 +15,12 @@ from branchmerge.core.records import PROMPT, SOURCE, TRACE
 from branchmerge.grading.judge import Judge, Question, VerifyParams
 from branchmerge.plan.build import read_build
 from branchmerge.settings.profiles import names
-from branchmerge.sources.locate import HubPin
 from branchmerge.sources.params import SourceParams
+from branchmerge.sources.pins import read_pin
 from branchmerge.sources.problems import split_of
 from stages import prompts, traces
 from stages.source import main
+from tests import hub
 from tests.conftest import ROOT
 
 TINYR1 = ["tinyr1-1.5b", "tinyr1-32b"]
@@ -111,14 +109,14 @@ LIVECODEBENCH = {
     "starter_code": "",
     "difficulty": "easy",
     "public_test_cases": '[{"input": "1\\n", "output": "8\\n", "testtype": "stdin"}]',
-    "private_test_cases": "eJxrYJmay",
+    "private_test_cases": '[{"input": "2\\n", "output": "9\\n", "testtype": "stdin"}]',
     "metadata": "{}",
 }
 # source of the profiles -> file, its row, a row that must not be taken, and the response that comes out
 SETS: dict[str, tuple[str, dict[str, Any], dict[str, Any] | None, str | None]] = {
     "openr1": ("train-0.parquet", OPENR1, {"question_type": "proof"}, THOUGHT.format(7)),
     "openthoughts_science": ("train-0.parquet", OPENTHOUGHTS, {"domain": "math"}, THOUGHT.format(7)),
-    "openthoughts_code": ("train-0.parquet", CODE, {"domain": "biology"}, None),
+    "openthoughts_code": ("train-0.parquet", CODE, {"domain": "puzzle"}, None),
     "s1k": ("train-0.parquet", S1K, None, THOUGHT.format(7)),
     "s1_59k": ("train-0.parquet", S1_59K, {"cot_type": "math"}, THOUGHT.format(7)),
     "aime24": ("train-0.parquet", AIME, None, None),
@@ -139,34 +137,31 @@ def numbered(row: dict[str, Any], number: int) -> dict[str, Any]:
     }
 
 
-def write_set(folder: Path, name: str) -> Path:
-    """A file with a data set's real columns and types: TAKEN rows to take and as many that are not."""
-    file, row, other, _ = SETS[name]
+def rows_of(name: str) -> list[dict[str, Any]]:
+    """A data set's real columns: TAKEN rows to take and as many that are not."""
+    _, row, other, _ = SETS[name]
     rows = [numbered(row, number) for number in range(TAKEN)]
-    rows += [numbered(row, number) | other for number in range(TAKEN, 2 * TAKEN)] if other else []
-    path = folder / file
-    if file.endswith(".parquet"):
-        schema = pa.schema([(column, TYPES.get(column, pa.string())) for column in row])
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
-    elif file.endswith(".csv"):
-        with path.open("w", newline="") as lines:
-            writer = csv.DictWriter(lines, list(row))
-            writer.writeheader()
-            writer.writerows(rows)
-    else:
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+    return rows + ([numbered(row, number) | other for number in range(TAKEN, 2 * TAKEN)] if other else [])
 
 
 @pytest.fixture(params=TINYR1)
 def profile(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A profile as params.yaml of an empty folder, in which each source's path is a local file."""
+    """A profile as params.yaml of an empty folder; what it pins lies in the hub's cache, its own files beside it."""
     params: dict[str, Any] = YAML(typ="safe").load(ROOT / f"profiles/{request.param}.yaml")
-    for name in params["source"]:
-        (tmp_path / name).mkdir()
-        params["source"][name]["path"] = str(write_set(tmp_path / name, name))
-    (tmp_path / "params.yaml").write_text(json.dumps(params))
+    hub.use_cache(tmp_path / "hub", monkeypatch)
     monkeypatch.chdir(tmp_path)
+    Path("sources").mkdir()
+    for name, source in params["source"].items():
+        path = Path(source["path"])
+        if path.suffix != ".yaml":
+            path.mkdir(parents=True)
+            hub.write(path / SETS[name][0], rows_of(name), TYPES)
+        elif not path.exists():
+            path.symlink_to(ROOT / path)
+    for path in {source["path"] for source in params["source"].values() if source["path"].endswith(".yaml")}:
+        of = [name for name, source in params["source"].items() if source["path"] == path]
+        hub.place(tmp_path / "hub", read_pin(Path(path)), [row for name in of for row in rows_of(name)], TYPES)
+    Path("params.yaml").write_text(json.dumps(params))
     return params
 
 
@@ -190,9 +185,9 @@ def test_every_hub_data_set_of_a_profile_is_pinned(project: Path, name: str):
     paths = {row["path"] for row in YAML(typ="safe").load(project / f"profiles/{name}.yaml")["source"].values()}
     pinned = {path for path in paths if path.endswith(".yaml")}
 
-    assert pinned == {f"sources/{file.name}" for file in (project / "sources").glob("*.yaml")}
+    assert pinned
     for path in pinned:
-        HubPin.model_validate(YAML(typ="safe").load(project / path))
+        read_pin(project / path)
 
 
 def test_every_mapping_takes_the_rows_of_its_real_schema(profile: dict[str, Any]):
@@ -219,31 +214,21 @@ def test_a_profile_comes_to_traces_and_benchmarks_of_every_domain(profile: dict[
         assert len(read_rows(Path(f"data/benchmarks/{domain}.parquet"), PROMPT)) == TAKEN, domain
 
 
-def test_the_letter_of_a_gpqa_question_is_that_of_its_right_option(profile: dict[str, Any]):
-    main("gpqa")
-    rows = read_rows(Path("data/sources/gpqa.parquet"), SOURCE)
-    letters = set()
-    for row in rows:
-        options = dict(re.findall(r"^([A-D])\) (.*)$", row["question"], re.MULTILINE))
-        letters.add(row["answer"])
-
-        assert sorted(options) == list("ABCD")
-        assert options[row["answer"]].startswith("right, ")
-    assert len(letters) > 1
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["livecodebench", "openthoughts_code"])
 def test_the_tests_of_a_code_set_are_ones_that_the_grader_runs(profile: dict[str, Any], name: str):
     main(name)
     row = next(row for row in read_rows(Path(f"data/sources/{name}.parquet"), SOURCE) if " 7 " in row["question"])
     params = read_params(VerifyParams).model_copy(update={"isolation": "process"})
-    wanted = 8 if name == "livecodebench" else 2
+    number = 7 if name == "livecodebench" else 1
+    programs = [f"print(int(input()) + {number})", f"print(int(input()) + {number + 1})"]
+    if name == "livecodebench":
+        programs.append("print(8)")  # which passes its public test
     with Judge(params, "code") as judge:
-        questions = [Question(f"```python\nprint({value})\n```", None, row["tests"]) for value in (wanted, wanted + 1)]
+        questions = [Question(f"```python\n{program}\n```", None, row["tests"]) for program in programs]
         verdicts = [grade.verdict for grade in judge.grade_all(iter(questions))]
 
-    assert verdicts == ["correct", "wrong"]
+    assert verdicts == ["correct", "wrong", "wrong"][: len(programs)]
 
 
 def test_a_benchmark_source_and_a_training_source_may_split_no_question(profile: dict[str, Any]):

@@ -9,7 +9,7 @@ import pytest
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import write_json, write_rows
 from branchmerge.core.params import PARAMS
-from branchmerge.core.records import SCORE
+from branchmerge.core.records import PROMPT, SCORE
 from stages import report
 
 # right answers to the four questions of each benchmark
@@ -24,6 +24,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         rows = [_score(model, name, n, mark) for name, marks in benchmarks.items() for n, mark in enumerate(marks)]
         write_rows(Path(f"reports/eval/{model}.parquet"), SCORE, rows)
         write_json(Path(f"reports/cost/evaluate-{model}.json"), {"wall_s": 1.5, "tokens": 1234})
+    write_questions("code", ["functions"] * 4)
+    write_questions("math", ["aime24", "aime25", "aime25", "aime25"])
     branch = {"part": 0.5, "taken_ratio": 0.25, "change_norm_ratio": 0.01}
     whole = {"change_norm_ratio": 0.02, "sign_conflict_ratio": 0.125, "branches": {"math": branch}}
     write_json(Path("reports/merge/merge.json"), {"model": whole})
@@ -31,6 +33,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     curve.parent.mkdir(parents=True)
     curve.write_text("step\tloss\n1\t2.5\n2\t1.25\n")
     write_params("student")
+
+
+def write_questions(benchmark: str, sources: list[str]) -> None:
+    rows = [
+        dict.fromkeys(PROMPT.schema.names) | {"prompt_id": f"q{number}", "source": source, "answer": "1"}
+        for number, source in enumerate(sources)
+    ]
+    write_rows(Path(f"data/benchmarks/{benchmark}.parquet"), PROMPT, rows)
 
 
 def _score(model: str, benchmark: str, number: int, mark: str) -> dict[str, Any]:
@@ -87,6 +97,26 @@ def test_the_table_has_a_row_a_model_and_a_column_a_benchmark_in_the_order_of_pa
     assert "`ties` in the order math" in "\n".join(lines)
     assert "| math | 0.50 | 25.0 % | 1.0 % |" in lines
     assert "| evaluate-merged | 1.5 | 1,234 |" in lines
+
+
+def test_a_benchmark_that_pools_several_sources_shows_each():
+    report.main()
+    metrics = json.loads(Path("reports/metrics.json").read_text())
+    text = Path("reports/report.md").read_text()
+
+    assert {source: of["mean"] for source, of in metrics["by_source"]["student"]["math"].items()} == {
+        "aime24": 1,
+        "aime25": 0,
+    }
+    assert metrics["by_source"]["student"].keys() == {"math"}  # code has one source
+    assert "| model | math: aime24 | math: aime25 |\n|---|---|---|\n| student | 100.0 [" in text
+
+
+def test_benchmarks_of_one_source_each_show_none():
+    write_questions("math", ["aime24"] * 4)
+    report.main()
+
+    assert "By source" not in Path("reports/report.md").read_text()
 
 
 def test_the_plots_have_a_point_a_model_and_benchmark_and_one_a_step():

@@ -23,7 +23,8 @@ def _record(name: str, key: str, **columns: pa.DataType) -> Record:
 
 _TEXT, _COUNT = pa.string(), pa.int64()
 
-# a question, perhaps with one ready-made response; other columns are null where there is no such thing
+# a question, perhaps with one ready-made response; other columns are null where there is no such thing. choices are
+# the options of a multiple choice as the question shows them, a JSON list; answer is then a letter
 SOURCE = _record(
     "source",
     "question teacher response",
@@ -33,6 +34,7 @@ SOURCE = _record(
     question=_TEXT,
     answer=_TEXT,
     tests=_TEXT,
+    choices=_TEXT,
     teacher=_TEXT,
     response=_TEXT,
     finish_reason=_TEXT,

@@ -42,6 +42,14 @@ def questions_of(benchmark: str) -> list[Row]:
     return rows
 
 
+def by_source(questions: Sequence[Row]) -> dict[str, set[str]]:
+    """The prompt_ids of each source's questions."""
+    found: dict[str, set[str]] = {}
+    for question in questions:
+        found.setdefault(question["source"], set()).add(question["prompt_id"])
+    return found
+
+
 def fitting(
     questions: Sequence[Row], folder: Path, sampling: Sampling, benchmark: str, params: BenchmarkParams
 ) -> tuple[list[Row], list[tuple[Row, str]]]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import comb, sqrt
 
+_RARE = 3  # events up to which Wilson's interval begins too late
+
 Pair = tuple[float, float]  # two models' means of one question
 
 
@@ -31,8 +33,9 @@ def accuracy(question_means: Sequence[float], confidence: float) -> Estimate:
     Args:
         question_means: Share of correct answers of each question, n of them.
 
-    Sources: Wilson 1927, which keeps its coverage near 0 and 1 where mean +- 2 s.e. does not; Korn and Graubard 1998
-    for the number and its degrees of freedom.
+    Sources: Wilson 1927, which keeps its coverage near 0 and 1 where mean +- 2 s.e. does not; Brown, Cai and DasGupta
+    2001 for one to three answers from the end, where it does not either; Korn and Graubard 1998 for the number and its
+    degrees of freedom.
     """
     n = len(question_means)
     mean = sum(question_means) / n
@@ -56,7 +59,18 @@ def _wilson(mean: float, n: float, confidence: float) -> Estimate:
     z = float(norm.ppf((1 + confidence) / 2))
     centre = (mean + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(max(mean * (1 - mean), 0) / n + z * z / (4 * n * n))
-    return Estimate(mean, max(centre - half, 0.0), min(centre + half, 1.0))
+    low = min(centre - half, _rare(mean * n, confidence) / n)
+    high = max(centre + half, 1 - _rare((1 - mean) * n, confidence) / n)
+    return Estimate(mean, max(low, 0.0), min(high, 1.0))
+
+
+def _rare(count: float, confidence: float) -> float:
+    """The fewest events to be expected of which so few were seen: Poisson's bound for up to three of them."""
+    from scipy.stats import gamma
+
+    if count <= 0 or count > _RARE:
+        return count
+    return float(gamma.ppf(1 - confidence, count))
 
 
 def accuracy_of_new_samples(counts: Sequence[tuple[int, int]], confidence: float) -> Estimate | None:

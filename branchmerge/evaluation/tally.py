@@ -1,7 +1,7 @@
 """What the scores of a model say, question by question: the rows that statistics are made from."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from branchmerge.core.files import Row
 from branchmerge.evaluation.statistics import Estimate, Pair, Spread, accuracy, p_value, paired_difference, spread
@@ -33,6 +33,10 @@ class Tally:
     def counts(self) -> dict[str, tuple[int, int]]:
         """Correct answers and judged ones, by question."""
         return {question: (sum(ok for _, ok in of), len(of)) for question, of in self.verdicts.items()}
+
+    def among(self, questions: Collection[str]) -> "Tally":
+        """The verdicts on some of the questions; what was skipped or not judged is of all of them."""
+        return replace(self, verdicts={name: of for name, of in self.verdicts.items() if name in questions})
 
     def accuracy(self, confidence: float) -> Estimate | None:
         """Mean over the questions; None where none was judged."""

@@ -23,13 +23,20 @@ _PASS_AT = (4, 16, 64)
 COST, TRAINING = Path("reports/cost"), Path("reports/training")
 
 
-def metrics_of(scores: dict[str, list[Row]], params: ReportParams) -> dict[str, Any]:
+def metrics_of(
+    scores: dict[str, list[Row]], params: ReportParams, sources: dict[str, dict[str, set[str]]]
+) -> dict[str, Any]:
     """All figures of the report: accuracy, gain over the baseline, what is wrong with answers, and cost.
+
+    Args:
+        scores: By model.
+        sources: By benchmark that pools several: source -> its questions.
 
     Returns:
         By model and benchmark: accuracy as mean, low, high (fractions), and with several samples a question what else
-        they say; gain over the baseline as mean, low, high, p (Holm over the whole table) and detectable, the
-        difference that as many questions and samples would show; answers. cost.<stage>.
+        they say; by_source, the accuracy on the questions of each; gain over the baseline as mean, low, high, p (Holm
+        over the whole table) and detectable, the difference that as many questions and samples would show; answers.
+        cost.<stage>.
     """
     of_models = {model: tallies(rows) for model, rows in scores.items()}
     return {
@@ -44,6 +51,10 @@ def metrics_of(scores: dict[str, list[Row]], params: ReportParams) -> dict[str, 
             model: found
             for model, of in of_models.items()
             if (found := {name: _sampled(tally, params.confidence) for name, tally in of.items() if tally.samples > 1})
+        },
+        "by_source": {
+            model: {name: _by_source(of[name], parts, params.confidence) for name, parts in sources.items()}
+            for model, of in of_models.items()
         },
         "gain": _gains(of_models, params),
         "answers": {model: _answers(rows, of_models[model]) for model, rows in scores.items()},
@@ -62,6 +73,11 @@ def _sampled(tally: Tally, confidence: float) -> dict[str, dict[str, float]]:
         votes = [majority_at_k(verdicts) for verdicts in tally.verdicts.values()]
         found[f"majority@{tally.samples}"] = resampled(votes, confidence)
     return {name: estimate.as_dict() for name, estimate in found.items() if estimate is not None}
+
+
+def _by_source(tally: Tally, sources: dict[str, set[str]], confidence: float) -> dict[str, dict[str, float] | None]:
+    found = {source: tally.among(questions).accuracy(confidence) for source, questions in sources.items()}
+    return {source: estimate.as_dict() if estimate else None for source, estimate in found.items()}
 
 
 def _gains(of_models: dict[str, dict[str, Tally]], params: ReportParams) -> dict[str, dict[str, dict[str, float]]]:

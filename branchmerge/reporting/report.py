@@ -34,6 +34,7 @@ def write_report(
     text = environment.from_string(TEMPLATE.read_text()).render(
         metrics=metrics,
         benchmarks=benchmarks,
+        pooled=[(name, source) for name, of in next(iter(metrics["by_source"].values())).items() for source in of],
         baseline=params.baseline,
         probe=next(reversed(metrics["gain"]), None),
         confidence=params.confidence,

@@ -2,27 +2,18 @@
 
 from pathlib import Path
 
-from pydantic import Field
-
 from branchmerge.core.errors import InputError
-from branchmerge.core.params import Params
+from branchmerge.sources.pins import read_pin
 
 # texts stay as they stand: no date is recognised in JSON (no text has these formats), and a CSV has texts only
-_JSON = "read_json_auto({}, dateformat = '\x01', timestampformat = '\x01')"
+# one problem of LiveCodeBench has more than the 16 MiB that a JSON object may have by default
+_JSON = "read_json_auto({}, dateformat = '\x01', timestampformat = '\x01', maximum_object_size = 134217728)"
 READERS = {
     ".parquet": "read_parquet({})",
     ".jsonl": _JSON,
     ".json": _JSON,
     ".csv": "read_csv_auto({}, all_varchar = true)",
 }
-
-
-class HubPin(Params):
-    """A data set on the Hugging Face hub, exactly: what a source's .yaml holds."""
-
-    dataset: str
-    revision: str = Field(pattern="^[0-9a-f]{40}$")
-    files: str
 
 
 def local_files(path: str, folder: Path) -> tuple[str, list[Path]]:
@@ -52,7 +43,7 @@ def _from_hub(pin_file: Path) -> list[Path]:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-    pin = _pin(pin_file)
+    pin = read_pin(pin_file)
     try:
         folder = snapshot_download(
             pin.dataset,
@@ -69,22 +60,6 @@ def _from_hub(pin_file: Path) -> list[Path]:
             do="correct the pin, log in (hf auth login), or unset HF_HUB_OFFLINE",
         ) from None
     return sorted(Path(folder).glob(pin.files))
-
-
-def _pin(file: Path) -> HubPin:
-    from pydantic import ValidationError
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return HubPin.model_validate(YAML(typ="safe").load(file))
-    except (OSError, ValidationError, YAMLError) as error:
-        raise InputError(
-            where=str(file),
-            expected="dataset, revision (40 hexadecimal digits of a commit) and files (a pattern)",
-            got=" ".join(str(error).split()),
-            do="correct the file",
-        ) from None
 
 
 def _from_bucket(path: str, folder: Path) -> Path:

@@ -16,6 +16,7 @@ class SourceColumns(Params):
     Args:
         question: The question.
         answer, tests: What answers are graded against; null where there is no such thing.
+        choices: The options of a multiple choice, a list of texts; then answer is the place of the right one, from 0.
         response: A ready-made answer, whole; or null, and reasoning and solution are its parts.
         reasoning: The thought of a ready-made answer.
         solution: What follows the thought.
@@ -26,6 +27,7 @@ class SourceColumns(Params):
     question: str
     answer: str | None = None
     tests: str | None = None
+    choices: str | None = None
     response: str | None = None
     reasoning: str | None = None
     solution: str | None = None
@@ -47,10 +49,13 @@ class SourceParams(Params):
 
     Args:
         path: A generator (.py), a file or folder of Parquet, JSON Lines or CSV (.gz allowed), an s3:// address of such
-            a file, or a .yaml that pins a hub data set: dataset, revision (a commit) and files (a pattern).
-        licence: Of the questions and answers.
-        columns: For files only.
-        where: An SQL condition over the file's columns; null for all rows.
+            a file, or a .yaml that pins a hub data set: dataset, revision (a commit), files (a pattern), and perhaps
+            licence, columns, choices_seed and where.
+        licence: Of the questions and answers; null where the .yaml says it.
+        columns: For files only; null where the .yaml has them.
+        where: An SQL condition over the file's columns, beside the one of the .yaml; null for all rows.
+        choices_seed: Puts the options of each question in an order drawn by it; null as the .yaml says,
+            or as they stand.
         max_train_rows, max_test_rows: Questions to learn from and to hold out; a file may have fewer. Where one of them
             is 0, all questions are for the other, whatever their hash: a training set, or a benchmark.
         max_dev_rows: Questions kept apart from both, on which `branchmerge search` chooses.
@@ -59,17 +64,22 @@ class SourceParams(Params):
     sections = ("source.{name}",)
 
     path: str
-    licence: str
+    licence: str | None = None
     columns: SourceColumns | None = None
     where: str | None = None
+    choices_seed: NonNegativeInt | None = None
     max_train_rows: NonNegativeInt
     max_test_rows: NonNegativeInt
     max_dev_rows: NonNegativeInt = 0
 
     @model_validator(mode="after")
-    def _columns_fit_path(self) -> Self:
+    def _is_described(self) -> Self:
+        if self.path.endswith(".yaml"):  # where it may be described, too
+            return self
         if self.path.endswith(".py") == (self.columns is not None):
             raise ValueError("columns for files, and none for a generator")
+        if self.licence is None:
+            raise ValueError("the licence of the questions and answers")
         return self
 
     @model_validator(mode="after")

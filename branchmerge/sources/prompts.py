@@ -41,5 +41,7 @@ def _prompt(domain: str, row: Row) -> Row:
         "prompt_id": content_id(domain, row["question"], row["answer"], row["tests"]),
         "domain": domain,
         **{column: row[column] for column in ("source", "licence", "question", "answer", "tests")},
-        "meta": json.dumps({"split": row["split"]}),
+        "meta": json.dumps(
+            {"split": row["split"]} | ({"choices": json.loads(row["choices"])} if row["choices"] else {})
+        ),
     }

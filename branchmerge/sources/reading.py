@@ -1,6 +1,7 @@
 """The rows of a source: drawn from a generator, or read from its files by DuckDB."""
 
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, content_id
 from branchmerge.core.records import SOURCE
 from branchmerge.core.sql import connect
+from branchmerge.sources.choices import refuse_one_letter, with_choices
+from branchmerge.sources.livecodebench import livecodebench_tests
 from branchmerge.sources.locate import local_files
 from branchmerge.sources.params import SourceParams
 from branchmerge.sources.problems import Split, problems, split_of
@@ -35,8 +38,9 @@ def read(params: SourceParams, threads: int, folder: Path) -> Iterator[Row]:
     assert params.columns is not None
     reader, files = local_files(params.path, folder)
     columns = {name: expression or "null" for name, expression in params.columns.model_dump().items()}
-    selected = ", ".join(f"cast({expression} as varchar) as {name}" for name, expression in columns.items())
+    selected = ", ".join(f"{_as_text(name, expression)} as {name}" for name, expression in columns.items())
     connection = connect(threads)
+    connection.create_function("livecodebench_tests", livecodebench_tests, ["varchar"] * 3, "varchar")
     try:
         connection.execute(f"set temp_directory = '{folder}'")
         connection.execute("set timezone = 'UTC'")
@@ -49,12 +53,16 @@ def read(params: SourceParams, threads: int, folder: Path) -> Iterator[Row]:
         connection.register("picked", pa.Table.from_pylist(_picked(questions, params)))
         found = connection.execute(
             "select distinct picked.split, rows.* from rows join picked using (question)"
-            " order by question, teacher, response, reasoning, solution, answer, tests, finish_reason"
+            " order by question, teacher, response, reasoning, solution, answer, tests, choices, finish_reason"
         )
-        names = [column[0] for column in found.description]
-        while batch := found.fetchmany(_ROWS):
-            for row in batch:
-                yield _whole(dict(zip(names, row, strict=True)), params.path)
+        rows: Iterator[Row] = (_whole(row, params.path) for row in _fetched(found))
+        if params.columns.choices is not None:  # shown under the question, they change its place
+            shown = sorted(
+                (with_choices(row, params.choices_seed, params.path) for row in rows), key=itemgetter("question")
+            )
+            refuse_one_letter(shown, params.path)
+            rows = iter(shown)
+        yield from rows
     except duckdb.Error as error:
         raise InputError(
             where=params.path,
@@ -63,6 +71,12 @@ def read(params: SourceParams, threads: int, folder: Path) -> Iterator[Row]:
             got=str(error).splitlines()[0],
             do="correct columns and where in params.yaml, or the file",
         ) from None
+
+
+def _fetched(found: Any) -> Iterator[Row]:
+    names = [column[0] for column in found.description]
+    while batch := found.fetchmany(_ROWS):
+        yield from (dict(zip(names, row, strict=True)) for row in batch)
 
 
 def _picked(questions: Any, params: SourceParams) -> list[Row]:
@@ -84,6 +98,13 @@ def _split(question: str, wanted: dict[Split, int]) -> Split:
     if (wanted["train"] and wanted["test"]) or (by_hash == "dev" and wanted["dev"]):
         return by_hash
     return "train" if wanted["train"] else "test"
+
+
+def _as_text(name: str, expression: str) -> str:
+    """SQL of a column; a list of options stays one, as JSON."""
+    if name == "choices" and expression != "null":
+        return f"cast(to_json({expression}) as varchar)"
+    return f"cast({expression} as varchar)"
 
 
 def _whole(row: Row, path: str) -> Row:

@@ -1,0 +1,47 @@
+"""A machine's cache of the hub, in which a data set lies that was downloaded before: the real client finds it."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from branchmerge.sources.pins import Pin
+
+
+def use_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the hub's client look into a folder, and nowhere else."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+
+
+def place(cache: Path, pin: Pin, rows: list[dict[str, Any]], types: dict[str, pa.DataType] | None = None) -> Path:
+    """Put rows where the file of a pin lies.
+
+    Args:
+        types: Of columns that are no texts, in Parquet.
+    """
+    snapshot = cache / f"datasets--{pin.dataset.replace('/', '--')}/snapshots/{pin.revision}"
+    file = snapshot / pin.files.replace("*", "0")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write(file, rows, types or {})
+    return file
+
+
+def write(file: Path, rows: list[dict[str, Any]], types: dict[str, pa.DataType]) -> None:
+    """Rows as Parquet, CSV or JSON Lines, by the name of the file."""
+    if file.suffix == ".parquet":
+        schema = pa.schema([(column, types.get(column, pa.string())) for column in rows[0]])
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), file)
+    elif file.suffix == ".csv":
+        with file.open("w", newline="") as lines:
+            writer = csv.DictWriter(lines, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
