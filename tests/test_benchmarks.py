@@ -1,4 +1,4 @@
-"""The public benchmarks as sources: each pin's mapping on rows of its real schema, and what must not be wrong unseen."""
+"""The public benchmarks as sources: each mapping on rows of its real schema, and what must not go wrong unseen."""
 
 import base64
 import gzip

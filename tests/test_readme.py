@@ -61,13 +61,30 @@ def yaml_of_readme(project: Path, section: str) -> str:
     return block
 
 
-def test_the_source_of_readme_is_valid(project: Path, tmp_path: Path):
+@pytest.mark.parametrize("name", ["openr1", "livecodebench"])
+def test_the_sources_of_readme_are_valid(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str):
     from branchmerge.core.params import read_params
     from branchmerge.sources.params import SourceParams
+    from branchmerge.sources.pins import described
 
     (tmp_path / "params.yaml").write_text(yaml_of_readme(project, "source"))
+    (tmp_path / "sources").symlink_to(project / "sources")
+    monkeypatch.chdir(tmp_path)
 
-    assert read_params(SourceParams, name="openr1", file=tmp_path / "params.yaml").columns
+    source = described(read_params(SourceParams, name=name), name)
+    assert source.columns
+    assert source.licence
+    assert source.where
+
+
+def test_every_benchmark_of_the_folder_sources_is_in_readme(project: Path):
+    from branchmerge.sources.pins import read_pin
+
+    text = (project / "README.md").read_text()
+    benchmarks = [file.stem for file in (project / "sources").glob("*.yaml") if read_pin(file).columns]
+
+    assert len(benchmarks) == 12
+    assert [name for name in benchmarks if f"`{name}`" not in text] == []
 
 
 def test_the_merge_of_readme_is_valid_in_the_toy(project: Path, tmp_path: Path):

@@ -12,6 +12,7 @@ from branchmerge.core.params import PARAMS
 from branchmerge.core.records import PROMPT, SCORE
 from stages import report
 
+SECRET = "a question whose authors ask that it is not shown"
 # right answers to the four questions of each benchmark
 RIGHT = {"student": {"math": "1000", "code": "0000"}, "merged": {"math": "1110", "code": "0011"}}
 
@@ -37,7 +38,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_questions(benchmark: str, sources: list[str]) -> None:
     rows = [
-        dict.fromkeys(PROMPT.schema.names) | {"prompt_id": f"q{number}", "source": source, "answer": "1"}
+        dict.fromkeys(PROMPT.schema.names)
+        | {"prompt_id": f"q{number}", "source": source, "question": SECRET, "answer": "1", "meta": SECRET}
         for number, source in enumerate(sources)
     ]
     write_rows(Path(f"data/benchmarks/{benchmark}.parquet"), PROMPT, rows)
@@ -50,7 +52,7 @@ def _score(model: str, benchmark: str, number: int, mark: str) -> dict[str, Any]
         "benchmark": benchmark,
         "question_id": f"q{number}",
         "sample_index": 0,
-        "response": mark,
+        "response": f"{SECRET} {mark}",
         "answer": mark,
         "is_correct": {"1": True, "0": False, "?": None}[mark],
         "faults": ["loop"] if number == 0 else [],
@@ -110,6 +112,14 @@ def test_a_benchmark_that_pools_several_sources_shows_each():
     }
     assert metrics["by_source"]["student"].keys() == {"math"}  # code has one source
     assert "| model | math: aime24 | math: aime25 |\n|---|---|---|\n| student | 100.0 [" in text
+
+
+def test_no_text_of_a_question_is_in_what_a_person_reads():
+    report.main()
+    shown = [file for file in Path("reports").rglob("*") if file.is_file() and file.parent.name != "eval"]
+
+    assert len(shown) >= 4
+    assert [file for file in shown if SECRET.encode() in file.read_bytes()] == []
 
 
 def test_benchmarks_of_one_source_each_show_none():
