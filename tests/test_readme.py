@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TARGETS = re.compile(r"^([a-z]+):", re.MULTILINE)
 
 

@@ -12,6 +12,8 @@ from branchmerge.evaluation.params import EvaluateParams
 from branchmerge.grading.judge import VerifyParams
 from branchmerge.merging.params import MergeParams
 from branchmerge.settings.sections import MACHINE_SECTIONS, MODELS, SECTIONS, below, top_level
+from branchmerge.sources.params import SourceParams
+from branchmerge.sources.pins import described
 from branchmerge.training.hyperparameters import MixtureParams
 
 _NAME = re.compile(r"^(\w+)\.\{(\w+)\}")
@@ -64,6 +66,8 @@ def _entries(section: type[Params], file: Path) -> Iterator[dict[str, str]]:
 def _check_names(file: Path) -> None:
     """Names that sections give each other."""
     sources, domains, mixtures = (list(read_section(name, file)) for name in ("source", "domains", "mixture"))
+    for source in sources:
+        described(read_params(SourceParams, file=file, name=source), source)
     for domain in domains:
         where = f"domains.{domain}.prompts.sources"
         _known(file, where, read_value(where, file), sources)
