@@ -9,7 +9,6 @@ Run   make bench NAME=methods            (SEEDS="0 1 2 3 4": twelve minutes a se
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from contextlib import chdir
@@ -17,8 +16,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
+from bench.builds import build, commit_of
 from bench.methods_tables import STANDING, Answers, Figures, print_accuracy, print_weights
 from bench.result import TINY
 from branchmerge.core.files import content_id, read_rows, write_json
@@ -65,17 +63,8 @@ def main(tiny: bool = TINY) -> None:
 
 def _build(project: Path, seed: str) -> Path:
     """A clone with this seed, whose outputs are up to date."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True).stdout
-    folder = PLACE / commit.strip() / f"seed-{seed}"
-    if not folder.exists():
-        subprocess.run(["git", "clone", "-q", str(project), str(folder)], check=True)
-    params = folder / PARAMS
-    sections = YAML(typ="safe").load(params)
-    sections["run"]["seed"] = int(seed)
-    params.write_text(json.dumps(sections))  # YAML, too
-    print(f"seed {seed}: dvc repro", file=sys.stderr, flush=True)
-    with (folder / "repro.log").open("w") as log:
-        subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=folder, stdout=log, check=True)
+    folder = PLACE / commit_of(project) / f"seed-{seed}"
+    build(project, folder, {"seed": int(seed)}, {}, f"seed {seed}")
     return folder
 
 

@@ -14,8 +14,8 @@ from tests.conftest import ROOT
 
 SMALL = ["coverage", "curate", "near_duplicates"]
 TRAINS_OR_MERGES = ["merge", "sft", "traces", "traces_server"]
-OF_A_BUILD = ["evaluate", "methods", "plan", "strategies"]
-PARTS = {"curate_as_open_r1", "methods_tables", "peer", "result", "traces_like_openr1"}  # of the benchmarks
+OF_A_BUILD = ["evaluate", "methods", "plan", "strategies", "toy"]
+PARTS = {"builds", "curate_as_open_r1", "methods_tables", "peer", "result", "traces_like_openr1"}  # of the benchmarks
 
 
 def run(bench: str, **arguments: bool) -> None:
@@ -27,7 +27,7 @@ def run(bench: str, **arguments: bool) -> None:
 def test_every_benchmark_is_run_here():
     found = {file.stem for file in (ROOT / "bench").glob("*.py")} - {"__init__"} - PARTS
 
-    assert len(found) == 11
+    assert len(found) == 12
     assert found == {*SMALL, *TRAINS_OR_MERGES, *OF_A_BUILD}
 
 
@@ -79,6 +79,15 @@ def test_a_branch_of_a_build_is_trained_and_asked(built: Path, capsys: pytest.Ca
     run("strategies", tiny=True)
 
     assert "| one process | 4 |" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_effect_of_builds_is_shown_with_its_range(built: Path, capsys: pytest.CaptureFixture[str]):
+    run("toy", tiny=True)
+    printed = capsys.readouterr().out
+
+    assert "\n| here |" in printed
+    assert "\nmerged in math: median " in printed
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ def table() -> None:
     import rich
     from rich.table import Table
 
+    from branchmerge.cli.lock import unlike_git
     from branchmerge.evaluation.statistics import mean_of_domains
 
     if not METRICS.is_file():
@@ -43,6 +44,11 @@ def table() -> None:
         mean = f"{100 * mean_of_domains({d: row[d]['mean'] for d in domains}):.1f}" if all(row.values()) else "-"
         result.add_row(model, *cells, mean)
     rich.print(result)
+    if unlike := unlike_git():
+        print(
+            f"{', '.join(unlike)}: other bytes than dvc.lock in git records, of the same inputs. Processors round"
+            " differently, and so do other numbers of threads; both builds are right (README, Two commands)."
+        )
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from branchmerge.core import project
+from branchmerge.core.arithmetic import use_arithmetic
 from branchmerge.core.code import check_code
 from branchmerge.core.errors import BranchmergeError
 
@@ -36,6 +37,7 @@ def run_app(app: Callable[[], Any]) -> None:
     Any other keeps its traceback, since it is a defect and its place matters.
     """
     project.enter()
+    use_arithmetic()
     try:
         app()
     except BranchmergeError as error:

@@ -7,7 +7,7 @@ and numbers out of range are refused with their path, their line and what to do.
 import difflib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -36,12 +36,15 @@ class RunParams(Params):
 
     Args:
         seed: Every random choice of the build follows from it.
+        arithmetic: On a CPU: own for this processor's fastest kernels, shared for those that give the same bits on
+            Intel's processors since Haswell, with the same run.threads of machine.yaml.
     """
 
     sections = ("run",)
     of_the_machine = frozenset({"threads"})
 
     seed: int
+    arithmetic: Literal["own", "shared"] = "own"
 
 
 def read_params(section: type[Section], *, file: Path = PARAMS, **names: str) -> Section:

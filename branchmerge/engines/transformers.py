@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import PositiveInt
 
+from branchmerge.core.arithmetic import cpu_of
 from branchmerge.core.errors import InputError
 from branchmerge.core.machine import Machine
 from branchmerge.engines.decoding import decode
@@ -108,7 +109,7 @@ def made_with(engine: str, dtype: Any, threads: int) -> str:
     """What may show in answers of a model that torch runs in this process."""
     import torch
 
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {threads} threads"
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_of(threads)
     return f"{engine}, {str(dtype).removeprefix('torch.')}, {device}"
 
 

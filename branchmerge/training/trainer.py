@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from branchmerge.core.arithmetic import cpu_of
 from branchmerge.training import checkpoints
 from branchmerge.training.batches import is_first, split_batch, world_size
 from branchmerge.training.hyperparameters import TrainingParams
@@ -194,5 +195,5 @@ def made_with_of(trainer: Any, setup: Setup) -> str:
     count, strategy = setup.launch.world_size, setup.launch.strategy
     processes = f"{count} processes ({strategy})" if count > 1 else "1 process"
     attention = trainer.model.config._attn_implementation
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {setup.threads} threads"
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_of(setup.threads)
     return f"{processes}, {attention}, {device}"

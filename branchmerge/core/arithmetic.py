@@ -1,0 +1,34 @@
+"""One arithmetic for many CPUs: the kernels that all of them have, though this one may know faster ones.
+
+Processors add in other orders, and a small model shows it. With AVX2's kernels in torch and in MKL, Intel's processors
+since Haswell come to the same bits; others, as AMD's, come to their own.
+"""
+
+import os
+import sys
+
+from branchmerge.core.errors import InputError
+from branchmerge.core.params import RunParams, read_params
+
+SHARED = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2"}
+
+
+def use_arithmetic() -> None:
+    """Choose what run.arithmetic asks for; before torch is imported, which looks once.
+
+    Where there are no params to read, whoever needs them will say so.
+    """
+    try:
+        arithmetic = read_params(RunParams).arithmetic
+    except InputError:
+        return
+    if arithmetic == "shared" and any(os.environ.get(name) != value for name, value in SHARED.items()):
+        assert "torch" not in sys.modules, "nothing heavy is imported before a stage begins"
+        os.environ.update(SHARED)
+
+
+def cpu_of(threads: int) -> str:
+    """What may show of a CPU in what torch makes on it."""
+    import torch
+
+    return f"cpu ({torch.backends.cpu.get_cpu_capability()}), {threads} threads"

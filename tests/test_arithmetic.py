@@ -1,0 +1,96 @@
+"""run.arithmetic chooses the kernels before torch looks, and a build that came to other bytes is told."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from branchmerge.cli.lock import unlike_git
+from branchmerge.core.arithmetic import SHARED, use_arithmetic
+
+SAYS = """
+from branchmerge.core.command import run_app
+def say():
+    import torch
+    print(torch.backends.cpu.get_cpu_capability())
+run_app(say)
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in SHARED:
+        monkeypatch.delenv(name, raising=False)
+
+
+def write_params(**run: object) -> None:
+    Path("params.yaml").write_text(json.dumps({"run": {"seed": 0} | run}))
+
+
+def test_the_shared_arithmetic_has_the_kernels_of_avx2():
+    write_params(arithmetic="shared")
+    said = subprocess.run([sys.executable, "-c", SAYS], capture_output=True, text=True, check=True).stdout
+
+    assert said in {"AVX2\n", "DEFAULT\n"}  # DEFAULT on a processor that has no AVX2
+
+
+def test_a_processors_own_arithmetic_is_left_alone():
+    write_params()
+    use_arithmetic()
+
+    assert not os.environ.keys() & SHARED.keys()
+
+
+def test_without_params_nothing_is_chosen_and_nothing_fails():
+    use_arithmetic()
+
+    assert not os.environ.keys() & SHARED.keys()
+
+
+def lock(**outs: str) -> str:
+    """A dvc.lock of stages with equal inputs, each with one output: its path and hash."""
+    stages = {
+        name: {
+            "cmd": "make",
+            "deps": [{"path": "in", "md5": "1"}],
+            "outs": [{"path": path, "md5": md5} for path, md5 in [of.split("=")]],
+        }
+        for name, of in outs.items()
+    }
+    return json.dumps({"schema": "2.0", "stages": stages})
+
+
+class TestUnlikeGit:
+    @pytest.fixture(autouse=True)
+    def committed(self) -> None:
+        Path("dvc.lock").write_text(lock(base="models/teacher=a", cost="reports/cost=a"))
+        for command in (["init", "-q"], ["add", "dvc.lock"], ["commit", "-qm", "lock"]):
+            subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], check=True)
+
+    def test_the_same_bytes_are_alike(self):
+        assert unlike_git() == []
+
+    def test_another_model_of_the_same_inputs_is_named(self):
+        Path("dvc.lock").write_text(lock(base="models/teacher=b", cost="reports/cost=a"))
+
+        assert unlike_git() == ["base"]
+
+    def test_times_of_reports_are_not_compared(self):
+        Path("dvc.lock").write_text(lock(base="models/teacher=a", cost="reports/cost=b"))
+
+        assert unlike_git() == []
+
+    def test_a_model_of_other_inputs_may_differ(self):
+        changed = json.loads(lock(base="models/teacher=b"))
+        changed["stages"]["base"]["deps"][0]["md5"] = "2"
+        Path("dvc.lock").write_text(json.dumps(changed))
+
+        assert unlike_git() == []
+
+
+def test_a_folder_outside_git_is_compared_with_nothing():
+    assert unlike_git() == []
