@@ -13,7 +13,7 @@ from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, read_rows, whole_folder, write_json
 from branchmerge.core.params import read_params, read_section, read_value
 from branchmerge.core.records import SCORE
-from branchmerge.evaluation.questions import by_source, questions_of
+from branchmerge.evaluation.questions import by_source
 from branchmerge.reporting.metrics import accuracy_points, loss_points, made_differently, metrics_of
 from branchmerge.reporting.params import ReportParams
 from branchmerge.reporting.report import write_report
@@ -35,7 +35,7 @@ def main() -> None:
     evaluate = read_section("evaluate")
     benchmarks = [*evaluate["benchmarks"], *(evaluate.get("tasks") or {})]
     scores = {model: _scores(model, benchmarks) for model in models}
-    sources = {name: by_source(questions_of(name)) for name in evaluate["benchmarks"]}
+    sources = {name: by_source(name) for name in evaluate["benchmarks"]}
     metrics = metrics_of(scores, params, {name: of for name, of in sources.items() if len(of) > 1})
     write_json(METRICS, metrics)
     warnings = made_differently(scores, metrics["cost"])

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from branchmerge.sources.pins import Pin
+from tests.conftest import ROOT
 
 
 def use_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,6 +19,14 @@ def use_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+
+
+def use_pins(folder: Path) -> None:
+    """Copies of the project's pins, without the numbers of rows: tests have few."""
+    folder.mkdir()
+    for file in (ROOT / "sources").glob("*.yaml"):
+        lines = file.read_text().splitlines(keepends=True)
+        (folder / file.name).write_text("".join(line for line in lines if not line.startswith("n_rows:")))
 
 
 def place(cache: Path, pin: Pin, rows: list[dict[str, Any]], types: dict[str, pa.DataType] | None = None) -> Path:
@@ -35,6 +44,7 @@ def place(cache: Path, pin: Pin, rows: list[dict[str, Any]], types: dict[str, pa
 
 def write(file: Path, rows: list[dict[str, Any]], types: dict[str, pa.DataType]) -> None:
     """Rows as Parquet, CSV or JSON Lines, by the name of the file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix == ".parquet":
         schema = pa.schema([(column, types.get(column, pa.string())) for column in rows[0]])
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), file)

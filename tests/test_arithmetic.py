@@ -15,7 +15,8 @@ SAYS = """
 from branchmerge.core.command import run_app
 def say():
     import torch
-    print(torch.backends.cpu.get_cpu_capability())
+    from branchmerge.core.cpu import cpu_of
+    print(cpu_of(1))
 run_app(say)
 """
 
@@ -35,7 +36,7 @@ def test_the_shared_arithmetic_has_the_kernels_of_avx2():
     write_params(arithmetic="shared")
     said = subprocess.run([sys.executable, "-c", SAYS], capture_output=True, text=True, check=True).stdout
 
-    assert said in {"AVX2\n", "DEFAULT\n"}  # DEFAULT on a processor that has no AVX2
+    assert said in {f"cpu ({kernels}, MKL AVX2), 1 threads\n" for kernels in ("AVX2", "DEFAULT")}  # without AVX2
 
 
 def test_a_processors_own_arithmetic_is_left_alone():
@@ -43,6 +44,15 @@ def test_a_processors_own_arithmetic_is_left_alone():
     use_arithmetic()
 
     assert not os.environ.keys() & SHARED.keys()
+
+
+def test_params_that_are_no_text_are_an_error_in_a_line():
+    Path("params.yaml").write_bytes(b"run: {seed: \xff}")
+    command = [sys.executable, "-c", "from branchmerge.cli.main import main; main()", "profile", "check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "error: params.yaml: expected YAML in UTF-8" in done.stderr
 
 
 def test_without_params_nothing_is_chosen_and_nothing_fails():

@@ -15,7 +15,6 @@ from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, read_rows
 from branchmerge.core.records import PROMPT, SOURCE
 from branchmerge.grading.judge import Judge
-from branchmerge.sources.livecodebench import livecodebench_tests
 from branchmerge.sources.pins import read_pin
 from stages import prompts
 from stages.source import main
@@ -64,7 +63,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty project with the pins, and the hub's cache beside it."""
     monkeypatch.chdir(tmp_path)
     hub.use_cache(tmp_path / "hub", monkeypatch)
-    Path("sources").symlink_to(ROOT / "sources")
+    hub.use_pins(Path("sources"))
 
 
 def read(
@@ -105,10 +104,11 @@ def test_a_pin_reads_its_data_set(name: str):
 @pytest.mark.parametrize("name", ["humaneval", "humaneval-plus", "mbpp", "mbpp-plus"])
 def test_the_solution_of_a_code_benchmark_passes_its_tests_and_another_does_not(name: str):
     (found,) = read(name, [REAL[name][0]], {"task_id": pa.int64()} if name.startswith("mbpp") else None)
+    assert found["answer"] is None  # a program is run, never compared
     with Judge(verify_params()) as judge:
         right, wrong = (
             judge.grade(f"```python\n{program}\n```", None, found["tests"]).verdict
-            for program in (found["answer"], "def f(x): return x")
+            for program in ("def f(x): return x + 1", "def f(x): return x")
         )
 
     assert (right, wrong) == ("correct", "wrong")
@@ -198,10 +198,11 @@ def test_the_order_of_a_question_does_not_depend_on_the_others():
         ({"options": ["only"]}, "2 to 26 texts as choices"),
         ({"options": None}, "2 to 26 texts as choices"),
         ({"options": ["a", None]}, "2 to 26 texts as choices"),
+        ({"options": ["a"] * 27}, "2 to 26 texts as choices"),
         ({"answer_index": 10}, "the place of the right option, 0 to 9"),
         ({"answer_index": None}, "the place of the right option, 0 to 9"),
     ],
-    ids=["one option", "none", "an empty one", "a place too far", "no place"],
+    ids=["one option", "none", "an empty one", "too many", "a place too far", "no place"],
 )
 def test_options_that_cannot_be_asked_are_refused_by_their_question(changed: dict[str, Any], said: str):
     row, _ = CHOICES["mmlu-pro"]
@@ -220,6 +221,86 @@ def local(name: str, rows: list[dict[str, Any]], **params: Any) -> list[Row]:
 
 
 COLUMNS = {"question": "question", "choices": "choices", "answer": "answer"}
+
+
+@pytest.mark.parametrize("choices", ["yes,no", '["yes","no"]', {"text": ["yes"]}], ids=["text", "JSON", "struct"])
+def test_options_that_are_no_list_are_refused(choices: Any):
+    with pytest.raises(InputError, match="2 to 26 texts as choices"):
+        local("own", [{"question": "Which?", "choices": choices, "answer": 0}], columns=COLUMNS)
+
+
+@pytest.mark.parametrize("answer", ["²", "B", "-1"])
+def test_a_place_that_is_no_number_is_refused(answer: str):
+    with pytest.raises(InputError, match="the place of the right option, 0 to 3"):
+        local("own", [{"question": "Which?", "choices": OPTIONS, "answer": answer}], columns=COLUMNS)
+
+
+def test_a_question_with_two_right_options_is_refused():
+    rows = [{"question": "Which?", "choices": OPTIONS, "answer": place} for place in (0, 1)]
+
+    with pytest.raises(InputError, match=r"Which.*one right option"):
+        local("own", rows, columns=COLUMNS)
+
+
+def test_options_that_ready_made_answers_name_stay_in_their_order():
+    rows = [{"question": "Which?", "choices": OPTIONS, "answer": 0, "said": "A"}]
+    columns = COLUMNS | {"response": "said", "teacher": "'r1'"}
+
+    with pytest.raises(InputError, match="a source without ready-made answers"):
+        local("own", rows, columns=columns, choices_seed=0)
+    (row,) = local("own", rows, columns=columns)
+    assert options_of(row)["A"] == OPTIONS[0]
+
+
+def test_columns_without_options_leave_the_seed_of_the_pin():
+    row, _ = CHOICES["mmlu-pro"]
+    (found,) = read("mmlu-pro", [numbered(row, 0)], columns={"question": "question", "answer": "answer"})
+
+    assert (found["question"], found["answer"]) == ("Which, 0?", "C")
+
+
+def test_a_part_of_a_benchmark_is_refused():
+    pin = Path("sources/aime-2025.yaml")
+    pin.write_text(pin.read_text() + "n_rows: 2\n")
+
+    with pytest.raises(InputError, match=r"aime-2025\.yaml: expected files of 2 rows in all, got 1"):
+        read("aime-2025", [MATH])
+    assert len(read("aime-2025", [MATH, MATH | {"problem": "What is 5+2?"}])) == 2
+
+
+def test_every_benchmark_says_how_many_rows_it_has():
+    pins = {file.stem: read_pin(file) for file in (ROOT / "sources").glob("*.yaml")}
+
+    assert [name for name, pin in pins.items() if pin.columns and not pin.n_rows] == []
+
+
+@pytest.mark.parametrize("files", ["/etc/passwd", "../other/*.parquet", "data/**/x", ""])
+def test_files_outside_of_a_data_set_are_refused(files: str):
+    pin = Path("sources/aime-2025.yaml")
+    pin.write_text(pin.read_text().replace("files: test.jsonl", f"files: {json.dumps(files)}"))
+
+    with pytest.raises(InputError, match="files \\(a pattern\\)"):
+        read_pin(pin)
+
+
+@pytest.mark.parametrize(("name", "column"), [("humaneval", "entry_point"), ("mbpp-plus", "test"), ("gsm8k", "answer")])
+def test_a_question_that_lacks_what_it_is_graded_by_has_none(name: str, column: str):
+    row = REAL[name][0] | {column: "no mark" if name == "gsm8k" else None}
+    types = {key: pa.int64() for key, value in row.items() if isinstance(value, int)}
+    (found,) = read(name, [row], types)
+
+    assert (found["answer"], found["tests"]) == (None, None)  # which evaluate refuses
+
+
+def test_a_folder_of_many_files_is_one_source():
+    for number in range(12):
+        hub.write(Path(f"many/{number}.jsonl"), [{"q": f"What is {number}?", "a": "1"}], {})
+    section = {"path": "many", "licence": "MIT", "max_train_rows": 0, "max_test_rows": 99}
+    section |= {"columns": {"question": "q", "answer": "a"}}
+    Path("params.yaml").write_text(json.dumps({"run": {"seed": 0}, "source": {"many": section}}))
+    main("many")
+
+    assert len(read_rows(Path("data/sources/many.parquet"), SOURCE)) == 12
 
 
 def test_a_benchmark_with_one_letter_throughout_is_refused():
@@ -299,25 +380,39 @@ class TestLiveCodeBench:
         ("private", "said"),
         [
             ("[]", "no private tests"),
+            (None, "tests without what they should have"),
+            ('[{"input": "1"}]', "tests without what they should have: 'output'"),
             ("eJxrYJmay", "cannot be read"),
             (base64.b64encode(zlib.compress(b"no pickle")).decode(), "cannot be read"),
-            (base64.b64encode(zlib.compress(pickle.dumps([1]))).decode(), "list where a text should be"),
+            (base64.b64encode(zlib.compress(pickle.dumps([1]))).decode(), "something else than one text"),
             (base64.b64encode(zlib.compress(pickle.dumps("[]"))[:-3]).decode(), "cut off"),
         ],
-        ids=["none", "cut base64", "no pickle", "a list", "cut zlib"],
+        ids=["none", "null", "no output", "cut base64", "no pickle", "a list", "cut zlib"],
     )
-    def test_private_tests_that_cannot_be_read_are_refused(self, private: str, said: str):
-        with pytest.raises(InputError, match=said):
-            read("livecodebench", [self.row(private)])
+    def test_private_tests_that_cannot_be_read_are_refused_by_their_problem(self, private: str | None, said: str):
+        with pytest.raises(InputError, match=f"Add one .*{said}"):
+            read("livecodebench", [self.row(json.dumps(self.cases)), self.row("x") | {"private_test_cases": private}])
 
     def test_a_pickle_that_would_run_something_runs_nothing(self):
         class Evil:
             def __reduce__(self) -> tuple[Any, ...]:
                 return Path.touch, (Path("touched"),)
 
-        with pytest.raises(ValueError, match="where a text should be"):
-            livecodebench_tests("[]", self.packed(Evil()), "{}")
+        with pytest.raises(InputError, match="something else than one text"):
+            read("livecodebench", [self.row(self.packed(Evil()))])
         assert not Path("touched").exists()
+
+    def test_a_pickle_that_would_take_all_memory_takes_none(self):
+        greedy = b"\x80\x04\x8c\x02[]r" + (1 << 31).to_bytes(4, "little") + b"."
+
+        with pytest.raises(InputError, match="something else than one text"):
+            read("livecodebench", [self.row(base64.b64encode(zlib.compress(greedy)).decode())])
+
+    def test_a_problem_larger_than_duckdb_reads_by_default_is_read(self):
+        large = [{"input": "1" * (18 << 20), "output": "2", "testtype": "stdin"}]
+        (found,) = read("livecodebench", [self.row(json.dumps(large))])
+
+        assert len(json.loads(found["tests"])["inputs"][1]) == 18 << 20
 
 
 @needs_shared

@@ -51,14 +51,20 @@ def test_the_canonical_solutions_of_humaneval_score_all_of_it(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BRANCHMERGE_CACHE", str(tmp_path / "store"))
     hub.use_cache(tmp_path / "hub", monkeypatch)
-    Path("sources").symlink_to(ROOT / "sources")
+    Path("sources").symlink_to(ROOT / "sources")  # with their number of rows
     rows = [json.loads(line) for line in gzip.decompress(HUMAN_EVAL.read_bytes()).splitlines()]
     hub.place(Path("hub"), read_pin(Path("sources/humaneval.yaml")), rows)
     write_params()
     source.main("humaneval")
     prompts.main("code")
     questions = read_rows(Path("data/benchmarks/code.parquet"), PROMPT)
-    said = {row["question"]: f"<think>\nhm\n</think>\n```python\n{row['answer']}```" for row in questions}
+    solved = {row["prompt"]: row["prompt"] + row["canonical_solution"] for row in rows}
+    said = {
+        question["question"]: f"<think>\nhm\n</think>\n```python\n{solution}```"
+        for question in questions
+        for prompt, solution in solved.items()
+        if f"```python\n{prompt}```" in question["question"]
+    }
     Path("answers.json").write_text(json.dumps(said))
     make_model(Path("models/oracle"))
 

@@ -150,14 +150,12 @@ def profile(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     params: dict[str, Any] = YAML(typ="safe").load(ROOT / f"profiles/{request.param}.yaml")
     hub.use_cache(tmp_path / "hub", monkeypatch)
     monkeypatch.chdir(tmp_path)
-    Path("sources").mkdir()
+    hub.use_pins(Path("sources"))
     for name, source in params["source"].items():
         path = Path(source["path"])
         if path.suffix != ".yaml":
             path.mkdir(parents=True)
             hub.write(path / SETS[name][0], rows_of(name), TYPES)
-        elif not path.exists():
-            path.symlink_to(ROOT / path)
     for path in {source["path"] for source in params["source"].values() if source["path"].endswith(".yaml")}:
         of = [name for name, source in params["source"].items() if source["path"] == path]
         hub.place(tmp_path / "hub", read_pin(Path(path)), [row for name in of for row in rows_of(name)], TYPES)

@@ -28,6 +28,17 @@ def test_the_interval_of_an_accuracy_is_wilsons(correct: int, n: int):
     assert (estimate.low, estimate.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
 
 
+@pytest.mark.parametrize(("correct", "n"), [(1, 30), (2, 30), (3, 30), (3, 300), (1, 10)])
+def test_one_to_three_answers_from_an_end_begin_at_poissons_bound(correct: int, n: int):
+    estimate = accuracy([1.0] * correct + [0.0] * (n - correct), 0.95)
+    mirrored = accuracy([0.0] * correct + [1.0] * (n - correct), 0.95)
+
+    # so many or fewer are seen with a probability of 95 % where so few are expected (Brown, Cai and DasGupta 2001)
+    assert stats.poisson.cdf(correct - 1, estimate.low * n) == pytest.approx(0.95)
+    assert (1 - mirrored.high, 1 - mirrored.low) == pytest.approx((estimate.low, estimate.high))
+    assert estimate.low < stats.binomtest(correct, n).proportion_ci(method="wilson").low
+
+
 def test_questions_that_hardly_differ_are_worth_more_than_single_answers():
     alike, single = accuracy([0.5, 0.25, 0.75] * 10, 0.95), accuracy([1.0, 0.0] * 15, 0.95)
 

@@ -13,7 +13,10 @@ def unlike_git() -> list[str]:
 
     None where there is no such commit, or nothing to compare.
     """
-    committed = subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True, text=True, check=False)
+    try:
+        committed = subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # git itself
+        return []
     if committed.returncode or not LOCK.is_file():
         return []
     theirs, ours = _stages(committed.stdout), _stages(LOCK.read_text())

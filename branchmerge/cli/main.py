@@ -47,7 +47,7 @@ def table() -> None:
     if unlike := unlike_git():
         print(
             f"{', '.join(unlike)}: other bytes than dvc.lock in git records, of the same inputs. Processors round"
-            " differently, and so do other numbers of threads; both builds are right (README, Two commands)."
+            " differently, and so they do with other threads (made_with in reports/cost); a source may have changed."
         )
 
 

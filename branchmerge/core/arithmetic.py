@@ -10,7 +10,13 @@ import sys
 from branchmerge.core.errors import InputError
 from branchmerge.core.params import RunParams, read_params
 
-SHARED = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2"}
+SHARED = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_CBWR": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # bfloat16
+    "NUMBA_CPU_NAME": "haswell",  # the merge's own kernels
+    "NUMBA_CPU_FEATURES": "+avx2,+fma",
+}
 
 
 def use_arithmetic() -> None:
@@ -25,10 +31,3 @@ def use_arithmetic() -> None:
     if arithmetic == "shared" and any(os.environ.get(name) != value for name, value in SHARED.items()):
         assert "torch" not in sys.modules, "nothing heavy is imported before a stage begins"
         os.environ.update(SHARED)
-
-
-def cpu_of(threads: int) -> str:
-    """What may show of a CPU in what torch makes on it."""
-    import torch
-
-    return f"cpu ({torch.backends.cpu.get_cpu_capability()}), {threads} threads"

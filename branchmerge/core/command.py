@@ -37,8 +37,8 @@ def run_app(app: Callable[[], Any]) -> None:
     Any other keeps its traceback, since it is a defect and its place matters.
     """
     project.enter()
-    use_arithmetic()
     try:
+        use_arithmetic()
         app()
     except BranchmergeError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

@@ -36,8 +36,8 @@ class RunParams(Params):
 
     Args:
         seed: Every random choice of the build follows from it.
-        arithmetic: On a CPU: own for this processor's fastest kernels, shared for those that give the same bits on
-            Intel's processors since Haswell, with the same run.threads of machine.yaml.
+        arithmetic: On a CPU: own for this processor's fastest kernels, shared for those that Intel's processors since
+            Haswell have, with the same run.threads of machine.yaml. Answers that the row store knows stay.
     """
 
     sections = ("run",)
@@ -77,7 +77,7 @@ def read_params(section: type[Section], *, file: Path = PARAMS, **names: str) ->
 
 
 def _tree(file: Path) -> Any:
-    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     if not file.is_file():
         raise InputError(
@@ -93,6 +93,9 @@ def _tree(file: Path) -> Any:
         raise InputError(
             where=f"{file}:{line}", expected="YAML", got=str(error.problem), do="correct this line"
         ) from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        got = str(error).splitlines()[0]
+        raise InputError(where=str(file), expected="YAML in UTF-8", got=got, do="correct the file") from None
 
 
 @lru_cache(maxsize=2)

@@ -1,6 +1,7 @@
 """Engine `ray`: replicas of the vLLM engine on the machines of a Ray cluster."""
 
 import copy
+import os
 from collections.abc import Generator, Iterator
 from itertools import islice
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
+from branchmerge.core.arithmetic import SHARED
 from branchmerge.core.errors import InputError, StageError
 from branchmerge.core.machine import Machine
 from branchmerge.engines.engine import Completion, Request, Sampling, prompt_of
@@ -79,7 +81,7 @@ class RayEngine:
                 ray.init(
                     address=params.address,
                     include_dashboard=False,
-                    runtime_env={"py_modules": [str(_LIBRARY)], "env_vars": params.environment},
+                    runtime_env={"py_modules": [str(_LIBRARY)], "env_vars": _kernels() | params.environment},
                 )
             actor = ray.remote(num_gpus=params.gpus_per_replica, num_cpus=params.cpus_per_replica)(Replica)
             self._replicas = [
@@ -126,3 +128,8 @@ class RayEngine:
             got=" ".join(got.split())[-500:],
             do="look at ray status; correct ray or vllm of machine.yaml; answers so far are kept",
         )
+
+
+def _kernels() -> dict[str, str]:
+    """What chooses the kernels of a CPU here, for the other machines."""
+    return {name: os.environ[name] for name in SHARED if name in os.environ}

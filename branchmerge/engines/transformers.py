@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import PositiveInt
 
-from branchmerge.core.arithmetic import cpu_of
+from branchmerge.core.cpu import cpu_of
 from branchmerge.core.errors import InputError
 from branchmerge.core.machine import Machine
 from branchmerge.engines.decoding import decode

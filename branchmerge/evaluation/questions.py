@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from branchmerge.core.errors import InputError
-from branchmerge.core.files import Row, read_rows
+from branchmerge.core.files import Row, check_columns, read_rows
 from branchmerge.core.records import PROMPT
 from branchmerge.engines.engine import Sampling, prompt_of
 from branchmerge.engines.positions import positions_of_folder, too_long
@@ -42,11 +42,19 @@ def questions_of(benchmark: str) -> list[Row]:
     return rows
 
 
-def by_source(questions: Sequence[Row]) -> dict[str, set[str]]:
-    """The prompt_ids of each source's questions."""
+def by_source(benchmark: str) -> dict[str, set[str]]:
+    """The prompt_ids of each source's questions, without their texts and tests, which may be large.
+
+    Raises:
+        InputError: There is no such benchmark.
+    """
+    import pyarrow.parquet as pq
+
+    file = file_of(benchmark)
+    check_columns(file, PROMPT)
     found: dict[str, set[str]] = {}
-    for question in questions:
-        found.setdefault(question["source"], set()).add(question["prompt_id"])
+    for row in pq.read_table(file, columns=["source", "prompt_id"]).to_pylist():
+        found.setdefault(row["source"], set()).add(row["prompt_id"])
     return found
 
 

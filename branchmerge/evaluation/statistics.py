@@ -68,6 +68,7 @@ def _rare(count: float, confidence: float) -> float:
     """The fewest events to be expected of which so few were seen: Poisson's bound for up to three of them."""
     from scipy.stats import gamma
 
+    count = round(count, 9)  # (1 - 7/10) * 10 is more than 3
     if count <= 0 or count > _RARE:
         return count
     return float(gamma.ppf(1 - confidence, count))

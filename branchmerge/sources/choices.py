@@ -10,18 +10,29 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ASKED = "Which letter is right?"
 
 
-def refuse_one_letter(rows: list[Row], name: str) -> None:
-    """Refuse a benchmark of which one letter is the answer throughout: who always gives it would know everything.
+def refuse_a_give_away(rows: list[Row], name: str) -> None:
+    """Refuse a benchmark of which one letter is the answer throughout, and a question with two answers.
+
+    Args:
+        rows: By question.
 
     Raises:
-        InputError: It has ten rows or more, and one letter.
+        InputError: Ten questions or more have one letter, or one has two.
     """
-    letters = {row["answer"] for row in rows}
-    if len(rows) >= 10 and len(letters) == 1:
+    letters = {row["question"]: row["answer"] for row in rows}
+    for row in rows:
+        if row["answer"] != letters[row["question"]]:
+            raise InputError(
+                where=f"{name}: {row['question'][:80]!r}",
+                expected="one right option",
+                got=f"{row['answer']} in one row and {letters[row['question']]} in another",
+                do="leave one of them out by where",
+            )
+    if len(letters) >= 10 and len(set(letters.values())) == 1:
         raise InputError(
-            where=f"{name}: all {len(rows)} rows",
+            where=f"{name}: all {len(letters)} questions",
             expected="right options at several places",
-            got=f"{letters.pop()} throughout",
+            got=f"{rows[0]['answer']} throughout",
             do="set choices_seed, which puts the options in an order of their own, or correct columns.answer",
         )
 
@@ -34,18 +45,21 @@ def with_choices(row: Row, seed: int | None, path: str) -> Row:
         seed: Of the order, drawn for each question apart: a question more moves no other. None leaves the order.
 
     Raises:
-        InputError: Fewer than two options, two alike, more than there are letters, or a place outside them.
+        InputError: No list of two texts or more, more than there are letters, or a place outside them.
     """
-    options = json.loads(row["choices"] or "[]")
+    options = json.loads(row["choices"] or "null")
     where = f"{path}: {row['question'][:80]!r}"
-    if not 2 <= len(options) <= len(LETTERS) or not all(isinstance(option, str) and option for option in options):
+    is_list = isinstance(options, list) and all(isinstance(option, str) and option for option in options)
+    if not is_list or not 2 <= len(options) <= len(LETTERS):
         raise InputError(
             where=where,
             expected=f"2 to {len(LETTERS)} texts as choices",
-            got=row["choices"] or "none",
-            do="correct columns.choices, or leave such rows out by where",
+            got=(row["choices"] or "none")[:200],
+            do="correct columns.choices: a list of DuckDB, as [a, b] of columns or (text::json)::varchar[] of a JSON"
+            " text; or leave such rows out by where",
         )
-    if not (row["answer"] or "").isdigit() or int(row["answer"]) >= len(options):
+    place = row["answer"] or ""
+    if not (place.isascii() and place.isdecimal()) or int(place) >= len(options):
         raise InputError(
             where=where,
             expected=f"the place of the right option, 0 to {len(options) - 1}, as answer",
@@ -55,10 +69,10 @@ def with_choices(row: Row, seed: int | None, path: str) -> Row:
     order = list(range(len(options)))
     if seed is not None:
         random.Random(json.dumps([seed, row["question"], options])).shuffle(order)
-    shown = [options[place] for place in order]
+    shown = [options[index] for index in order]
     lines = [f"{letter}) {option}" for letter, option in zip(LETTERS, shown, strict=False)]
     return row | {
         "question": "\n".join([row["question"], _ASKED, *lines]),
-        "answer": LETTERS[order.index(int(row["answer"]))],
+        "answer": LETTERS[order.index(int(place))],
         "choices": json.dumps(shown, ensure_ascii=False),
     }

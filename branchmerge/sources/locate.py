@@ -1,23 +1,24 @@
 """The files of a source, wherever they lie: here, in a bucket, or in a data set of a hub."""
 
+import gzip
 from pathlib import Path
 
 from branchmerge.core.errors import InputError
 from branchmerge.sources.pins import read_pin
 
 # texts stay as they stand: no date is recognised in JSON (no text has these formats), and a CSV has texts only
-# one problem of LiveCodeBench has more than the 16 MiB that a JSON object may have by default
-_JSON = "read_json_auto({}, dateformat = '\x01', timestampformat = '\x01', maximum_object_size = 134217728)"
+_JSON = "read_json_auto({}, dateformat = '\x01', timestampformat = '\x01', maximum_object_size = {})"
 READERS = {
     ".parquet": "read_parquet({})",
     ".jsonl": _JSON,
     ".json": _JSON,
     ".csv": "read_csv_auto({}, all_varchar = true)",
 }
+_OBJECT_BYTES = 1 << 24  # DuckDB's own limit; it sets aside twice as much for each file
 
 
-def local_files(path: str, folder: Path) -> tuple[str, list[Path]]:
-    """DuckDB's reader and the local files of a path; what lies elsewhere is fetched into the folder.
+def reader_of(path: str, folder: Path) -> str:
+    """SQL of DuckDB that reads the files of a path; what lies elsewhere is fetched into the folder.
 
     Raises:
         InputError: Nothing there, files of two kinds or of an unknown one, or a pin or bucket that cannot be used.
@@ -28,15 +29,26 @@ def local_files(path: str, folder: Path) -> tuple[str, list[Path]]:
         found = [_from_bucket(path, folder)]
     else:
         found = sorted(Path(path).rglob("*")) if Path(path).is_dir() else [Path(path)]
-    readers = {READERS.get(Path(file.name.removesuffix(".gz")).suffix) for file in found if file.is_file()}
+    files = [file for file in found if file.is_file()]
+    readers = {READERS.get(Path(file.name.removesuffix(".gz")).suffix) for file in files}
     if len(readers) == 1 and (reader := readers.pop()):
-        return reader, [file for file in found if file.is_file()]
+        names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+        longest = max(map(_longest_line, files)) if reader == _JSON else 0
+        return reader.format(f"[{names}]", max(longest + 1, _OBJECT_BYTES))
     raise InputError(
         where=path,
         expected=f"files that all end in one of {', '.join(READERS)} (.gz allowed)",
         got="no such file" if not readers else ", ".join(file.name for file in found[:3]) or "none",
-        do="correct the path in params.yaml",
+        do="correct files in it" if path.endswith(".yaml") else "correct the path in params.yaml",
     )
+
+
+def _longest_line(file: Path) -> int:
+    """Bytes; 0 where none can be too long for DuckDB, and for a .json, whose objects are no lines."""
+    if ".jsonl" not in file.suffixes or (file.suffix == ".jsonl" and file.stat().st_size < _OBJECT_BYTES):
+        return 0
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
+        return max(map(len, lines), default=0)
 
 
 def _from_hub(pin_file: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, NonNegativeInt, ValidationError
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, field_validator
 
 from branchmerge.core.errors import InputError
 from branchmerge.core.params import Params
@@ -15,7 +15,8 @@ class Pin(Params):
     Args:
         dataset: Its name on the hub.
         revision: A commit, 40 hexadecimal digits.
-        files: A pattern of the files that are read.
+        files: A pattern of the files that are read, in the data set's folder.
+        n_rows: Rows of these files; others are refused. Null where they were not counted.
         licence, columns, choices_seed, where: As in params.yaml; what stands there goes first, and both
             conditions hold.
     """
@@ -23,10 +24,18 @@ class Pin(Params):
     dataset: str
     revision: str = Field(pattern="^[0-9a-f]{40}$")
     files: str
+    n_rows: PositiveInt | None = None
     licence: str | None = None
     columns: SourceColumns | None = None
     choices_seed: NonNegativeInt | None = None
     where: str | None = None
+
+    @field_validator("files")
+    @classmethod
+    def _is_inside(cls, pattern: str) -> str:
+        if not pattern or pattern.startswith("/") or ".." in pattern or "**" in pattern:
+            raise ValueError("a pattern of files inside the data set, as data/train-*.parquet")
+        return pattern
 
 
 def read_pin(file: Path) -> Pin:
@@ -43,8 +52,8 @@ def read_pin(file: Path) -> Pin:
     except (OSError, ValidationError, YAMLError) as error:
         raise InputError(
             where=str(file),
-            expected="dataset, revision (40 hexadecimal digits of a commit), files (a pattern), and perhaps licence,"
-            " columns, choices_seed and where",
+            expected="dataset, revision (40 hexadecimal digits of a commit), files (a pattern), and perhaps n_rows,"
+            " licence, columns, choices_seed and where",
             got=" ".join(str(error).split()),
             do="correct the file",
         ) from None
@@ -54,16 +63,19 @@ def described(params: SourceParams, name: str) -> SourceParams:
     """A source with what its .yaml says of it; as it is where its path is none.
 
     Raises:
-        InputError: Neither says the licence or the columns, or choices are to be ordered where there are none.
+        InputError: Neither says the licence or the columns, or options are to be put in order where there are none, or
+            where answers name them.
     """
     if params.path.endswith(".yaml"):
         pin = read_pin(Path(params.path))
         both = [f"({condition})" for condition in (pin.where, params.where) if condition]
+        columns = params.columns or pin.columns
+        seed = pin.choices_seed if params.choices_seed is None and columns and columns.choices else params.choices_seed
         params = params.model_copy(
             update={
                 "licence": params.licence or pin.licence,
-                "columns": params.columns or pin.columns,
-                "choices_seed": pin.choices_seed if params.choices_seed is None else params.choices_seed,
+                "columns": columns,
+                "choices_seed": seed,
                 "where": " and ".join(both) or None,
             }
         )
@@ -80,5 +92,12 @@ def described(params: SourceParams, name: str) -> SourceParams:
             expected="a source with columns.choices",
             got="no options to put in order",
             do="leave it out, or name the column of the options",
+        )
+    if params.choices_seed is not None and params.columns and params.columns.teacher is not None:
+        raise InputError(
+            where=f"source.{name}.choices_seed",
+            expected="a source without ready-made answers",
+            got="answers that name options by the letters of the file",
+            do="leave it out, or the columns of the answers",
         )
     return params

@@ -10,13 +10,14 @@ from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, content_id
 from branchmerge.core.records import SOURCE
 from branchmerge.core.sql import connect
-from branchmerge.sources.choices import refuse_one_letter, with_choices
-from branchmerge.sources.livecodebench import livecodebench_tests
-from branchmerge.sources.locate import local_files
+from branchmerge.sources.choices import refuse_a_give_away, with_choices
+from branchmerge.sources.livecodebench import MACRO, unpacked
+from branchmerge.sources.locate import reader_of
 from branchmerge.sources.params import SourceParams
+from branchmerge.sources.pins import read_pin
 from branchmerge.sources.problems import Split, problems, split_of
 
-_ROWS = 1000
+_ROWS = 100  # of LiveCodeBench one has several MB
 
 
 def draw(params: SourceParams, seed: int) -> Iterator[Row]:
@@ -36,19 +37,17 @@ def read(params: SourceParams, threads: int, folder: Path) -> Iterator[Row]:
     import pyarrow as pa
 
     assert params.columns is not None
-    reader, files = local_files(params.path, folder)
+    reader = reader_of(params.path, folder)
     columns = {name: expression or "null" for name, expression in params.columns.model_dump().items()}
     selected = ", ".join(f"{_as_text(name, expression)} as {name}" for name, expression in columns.items())
     connection = connect(threads)
-    connection.create_function("livecodebench_tests", livecodebench_tests, ["varchar"] * 3, "varchar")
+    connection.execute(MACRO)
     try:
         connection.execute(f"set temp_directory = '{folder}'")
         connection.execute("set timezone = 'UTC'")
-        files_sql = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-        connection.execute(
-            f"create view rows as select {selected}"
-            f" from (from {reader.format(f'[{files_sql}]')} where {params.where or 'true'})"
-        )
+        connection.execute(f"create view file as from {reader}")
+        _refuse_part(connection, params)
+        connection.execute(f"create view rows as select {selected} from (from file where {params.where or 'true'})")
         questions = connection.execute("select distinct question from rows where question <> ''")
         connection.register("picked", pa.Table.from_pylist(_picked(questions, params)))
         found = connection.execute(
@@ -60,7 +59,7 @@ def read(params: SourceParams, threads: int, folder: Path) -> Iterator[Row]:
             shown = sorted(
                 (with_choices(row, params.choices_seed, params.path) for row in rows), key=itemgetter("question")
             )
-            refuse_one_letter(shown, params.path)
+            refuse_a_give_away(shown, params.path)
             rows = iter(shown)
         yield from rows
     except duckdb.Error as error:
@@ -107,8 +106,32 @@ def _as_text(name: str, expression: str) -> str:
     return f"cast({expression} as varchar)"
 
 
+def _refuse_part(connection: Any, params: SourceParams) -> None:
+    """Refuse files that have not all rows of their pin: a part of a benchmark is another benchmark."""
+    wanted = read_pin(Path(params.path)).n_rows if params.path.endswith(".yaml") else None
+    if wanted is None:
+        return
+    (found,) = connection.execute("select count(*) from file").fetchone()
+    if found != wanted:
+        raise InputError(
+            where=params.path,
+            expected=f"files of {wanted} rows in all",
+            got=str(found),
+            do="fetch the data set again (a part of it is in the hub's cache), or correct files, revision or n_rows",
+        )
+
+
 def _whole(row: Row, path: str) -> Row:
-    """A row with its ready-made answer in one text."""
+    """A row with its tests unpacked, and its ready-made answer in one text."""
+    try:
+        row["tests"] = unpacked(row["tests"])
+    except ValueError as error:
+        raise InputError(
+            where=f"{path}: {row['question'][:80]!r}",
+            expected="tests of LiveCodeBench",
+            got=str(error),
+            do="fetch the data set again, or leave such rows out by where",
+        ) from None
     reasoning, solution = row.pop("reasoning"), row.pop("solution")
     if row["response"] is None and reasoning is not None and solution is not None:
         row["response"] = whole_response(reasoning, solution)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from branchmerge.core.arithmetic import cpu_of
+from branchmerge.core.cpu import cpu_of
 from branchmerge.training import checkpoints
 from branchmerge.training.batches import is_first, split_batch, world_size
 from branchmerge.training.hyperparameters import TrainingParams
