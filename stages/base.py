@@ -12,17 +12,18 @@ from branchmerge.bases.load import from_gguf, from_hub
 from branchmerge.bases.params import BaseParams
 from branchmerge.bases.scratch import from_scratch
 from branchmerge.chat import contract
+from branchmerge.core.arithmetic import read_run
 from branchmerge.core.command import Model, run
 from branchmerge.core.cost import measured
 from branchmerge.core.files import whole_folder
-from branchmerge.core.params import RunParams, read_params
+from branchmerge.core.params import read_params
 from branchmerge.engines.served import write_served
 from branchmerge.training.machine import read_setup
 
 
 def main(model: Model) -> None:
     """Make one base model, whole, as an ordinary transformers folder."""
-    seed = read_params(RunParams).seed
+    seed = read_run().seed
     params = read_params(BaseParams, model=model)
     with measured(f"base-{model}") as cost, whole_folder(Path("models") / model) as folder:
         if params.served:

@@ -11,12 +11,13 @@ Run     python -m stages.evaluate --model merged --path models/merged
 from pathlib import Path
 
 from branchmerge.chat import contract
+from branchmerge.core.arithmetic import read_run
 from branchmerge.core.command import Model, ModelPath, run
 from branchmerge.core.cost import measured
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import folder_hash, write_rows
 from branchmerge.core.machine import RunMachine, read_machine
-from branchmerge.core.params import RunParams, read_params
+from branchmerge.core.params import read_params
 from branchmerge.core.records import SCORE
 from branchmerge.evaluation.params import EvaluateMachine, EvaluateParams
 from branchmerge.evaluation.questions import questions_of
@@ -28,7 +29,7 @@ from branchmerge.grading.judge import VerifyParams
 
 def main(model: Model, path: ModelPath) -> None:
     """Score one model."""
-    params, verify = read_params(EvaluateParams), read_params(VerifyParams)
+    seed, params, verify = read_run().seed, read_params(EvaluateParams), read_params(VerifyParams)
     machine, threads = read_machine(EvaluateMachine), read_machine(RunMachine).threads
     if not (path / "config.json").is_file():
         raise InputError(
@@ -39,7 +40,6 @@ def main(model: Model, path: ModelPath) -> None:
     with measured(f"evaluate-{model}") as cost:
         contract.check_contract(path)
         respondent = Respondent(path, folder_hash(path), model, machine, threads, known_answers(target))
-        seed = read_params(RunParams).seed
         rows = score_all(model, respondent, questions, params, verify, seed)
         rows += task_scores(model, respondent, params, seed)
         cost |= {"rows": len(rows), "tokens": sum(row["completion_tokens"] for row in rows)}

@@ -14,12 +14,13 @@ import logging
 from pathlib import Path
 
 from branchmerge.chat import contract
+from branchmerge.core.arithmetic import read_run
 from branchmerge.core.command import run
 from branchmerge.core.cost import measured
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import whole_folder
 from branchmerge.core.machine import RunMachine, read_machine
-from branchmerge.core.params import RunParams, read_params
+from branchmerge.core.params import read_params
 from branchmerge.merging.compatibility import check_compatible
 from branchmerge.merging.merge import merge
 from branchmerge.merging.params import MergeParams
@@ -35,7 +36,7 @@ DATASETS = Path("data/sft")
 def main() -> None:
     """Merge the branches of params.yaml."""
     logging.getLogger("mergekit").setLevel(logging.WARNING)
-    seed, threads = read_params(RunParams).seed, read_machine(RunMachine).threads
+    seed, threads = read_run().seed, read_machine(RunMachine).threads
     params = read_params(MergeParams)
     branches = {name: BRANCHES / name for name in params.order}
     _check_branches(branches)

@@ -8,8 +8,9 @@ Run     python -m stages.mixture --name mixture
 
 from pathlib import Path
 
+from branchmerge.core.arithmetic import read_run
 from branchmerge.core.command import Name, run
-from branchmerge.core.params import RunParams, read_params
+from branchmerge.core.params import read_params
 from branchmerge.training.hyperparameters import MixtureParams
 from branchmerge.training.machine import read_setup
 from branchmerge.training.run import fine_tune
@@ -22,7 +23,7 @@ def main(name: Name) -> None:
         name=f"mixture-{name}",
         datasets=[Path(f"data/sft/{domain}.parquet") for domain in params.domains],
         params=params,
-        seed=read_params(RunParams).seed,
+        seed=read_run().seed,
         setup=read_setup(),
         output=Path("models/mixtures") / name,
         metrics=Path("reports/training") / name,

@@ -13,7 +13,7 @@ from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, read_rows, whole_folder, write_json
 from branchmerge.core.params import read_params, read_section, read_value
 from branchmerge.core.records import SCORE
-from branchmerge.evaluation.questions import by_source
+from branchmerge.evaluation.benchmarks import by_source
 from branchmerge.reporting.metrics import accuracy_points, loss_points, made_differently, metrics_of
 from branchmerge.reporting.params import ReportParams
 from branchmerge.reporting.report import write_report

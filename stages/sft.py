@@ -8,8 +8,9 @@ Run     python -m stages.sft --domain math
 
 from pathlib import Path
 
+from branchmerge.core.arithmetic import read_run
 from branchmerge.core.command import Domain, run
-from branchmerge.core.params import RunParams, read_params
+from branchmerge.core.params import read_params
 from branchmerge.training.hyperparameters import SftParams
 from branchmerge.training.machine import read_setup
 from branchmerge.training.run import fine_tune
@@ -21,7 +22,7 @@ def main(domain: Domain) -> None:
         name=f"sft-{domain}",
         datasets=[Path(f"data/sft/{domain}.parquet")],
         params=read_params(SftParams, domain=domain),
-        seed=read_params(RunParams).seed,
+        seed=read_run().seed,
         setup=read_setup(),
         output=Path("models/branches") / domain,
         metrics=Path("reports/training") / domain,

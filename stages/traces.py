@@ -14,11 +14,12 @@ from typing import Annotated
 
 import typer
 
+from branchmerge.core.arithmetic import read_run
 from branchmerge.core.command import Domain, run
 from branchmerge.core.cost import measured
 from branchmerge.core.files import iterate_rows, write_rows
 from branchmerge.core.machine import RunMachine, read_machine
-from branchmerge.core.params import RunParams, read_params, read_value
+from branchmerge.core.params import read_params, read_value
 from branchmerge.core.records import PROMPT, TRACE
 from branchmerge.engines.choice import TracesMachine
 from branchmerge.rowstore.params import TracesParams
@@ -30,7 +31,7 @@ RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again the
 
 def main(domain: Domain, retry_failed: RetryFailed = False) -> None:
     """Write the traces of one domain."""
-    run_params = read_params(RunParams)
+    run_params = read_run()
     params = read_params(TracesParams, domain=domain)
     target = Path(f"data/traces/{domain}.parquet")
     prompts = iterate_rows(Path(f"data/prompts/{domain}.parquet"), PROMPT)

@@ -9,15 +9,14 @@ from pathlib import Path
 import pytest
 
 from branchmerge.cli.lock import unlike_git
-from branchmerge.core.arithmetic import SHARED, use_arithmetic
+from branchmerge.core.arithmetic import SHARED, read_run
+from tests.conftest import ROOT
 
 SAYS = """
-from branchmerge.core.command import run_app
-def say():
-    import torch
-    from branchmerge.core.cpu import cpu_of
-    print(cpu_of(1))
-run_app(say)
+from branchmerge.core.arithmetic import read_run
+from branchmerge.core.cpu import cpu_of
+read_run()
+print(cpu_of(1))
 """
 
 
@@ -41,7 +40,7 @@ def test_the_shared_arithmetic_has_the_kernels_of_avx2():
 
 def test_a_processors_own_arithmetic_is_left_alone():
     write_params()
-    use_arithmetic()
+    read_run()
 
     assert not os.environ.keys() & SHARED.keys()
 
@@ -55,10 +54,12 @@ def test_params_that_are_no_text_are_an_error_in_a_line():
     assert "error: params.yaml: expected YAML in UTF-8" in done.stderr
 
 
-def test_without_params_nothing_is_chosen_and_nothing_fails():
-    use_arithmetic()
+def test_every_stage_that_runs_torch_reads_its_arithmetic():
+    stages = {file.stem: file.read_text() for file in (ROOT / "code").glob("*.json")}
+    runs_torch = {name for name, text in stages.items() if '"torch"' in text}
+    reads = {name for name, text in stages.items() if "branchmerge/core/arithmetic.py" in text}
 
-    assert not os.environ.keys() & SHARED.keys()
+    assert runs_torch == reads == {"base", "evaluate", "merge", "mixture", "sft", "traces"}
 
 
 def lock(**outs: str) -> str:

@@ -12,7 +12,8 @@ from branchmerge.core.records import PROMPT
 from branchmerge.engines.engine import Sampling
 from branchmerge.engines.positions import positions_of, too_long
 from branchmerge.evaluation.params import BenchmarkParams
-from branchmerge.evaluation.questions import file_of, fitting, questions_of
+from branchmerge.evaluation.benchmarks import file_of
+from branchmerge.evaluation.questions import fitting, questions_of
 from tests.engines import tiny_model
 
 ASKED = {"samples_per_question": 1, "temperature": 0, "top_p": 1.0}

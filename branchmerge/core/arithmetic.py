@@ -7,7 +7,6 @@ since Haswell come to the same bits; others, as AMD's, come to their own.
 import os
 import sys
 
-from branchmerge.core.errors import InputError
 from branchmerge.core.params import RunParams, read_params
 
 SHARED = {
@@ -19,15 +18,13 @@ SHARED = {
 }
 
 
-def use_arithmetic() -> None:
-    """Choose what run.arithmetic asks for; before torch is imported, which looks once.
+def read_run() -> RunParams:
+    """The section run of params.yaml, for a stage that computes: its arithmetic is in force from here on.
 
-    Where there are no params to read, whoever needs them will say so.
+    To be read before torch is imported, which chooses its kernels once.
     """
-    try:
-        arithmetic = read_params(RunParams).arithmetic
-    except InputError:
-        return
-    if arithmetic == "shared" and any(os.environ.get(name) != value for name, value in SHARED.items()):
-        assert "torch" not in sys.modules, "nothing heavy is imported before a stage begins"
+    params = read_params(RunParams)
+    if params.arithmetic == "shared" and any(os.environ.get(name) != value for name, value in SHARED.items()):
+        assert "torch" not in sys.modules, "run.arithmetic is read before torch is imported"
         os.environ.update(SHARED)
+    return params

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from branchmerge.core import project
-from branchmerge.core.arithmetic import use_arithmetic
 from branchmerge.core.code import check_code
 from branchmerge.core.errors import BranchmergeError
 
@@ -38,7 +37,6 @@ def run_app(app: Callable[[], Any]) -> None:
     """
     project.enter()
     try:
-        use_arithmetic()
         app()
     except BranchmergeError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

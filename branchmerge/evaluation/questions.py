@@ -4,16 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from branchmerge.core.errors import InputError
-from branchmerge.core.files import Row, check_columns, read_rows
+from branchmerge.core.files import Row, read_rows
 from branchmerge.core.records import PROMPT
 from branchmerge.engines.engine import Sampling, prompt_of
 from branchmerge.engines.positions import positions_of_folder, too_long
+from branchmerge.evaluation.benchmarks import file_of
 from branchmerge.evaluation.params import BenchmarkParams
-
-
-def file_of(benchmark: str) -> Path:
-    """The file of a benchmark's questions."""
-    return Path(f"data/benchmarks/{benchmark}.parquet")
 
 
 def questions_of(benchmark: str) -> list[Row]:
@@ -40,22 +36,6 @@ def questions_of(benchmark: str) -> list[Row]:
             do=f"name the column of the answers in the columns of source.{bare[0]['source']}, or take another source",
         )
     return rows
-
-
-def by_source(benchmark: str) -> dict[str, set[str]]:
-    """The prompt_ids of each source's questions, without their texts and tests, which may be large.
-
-    Raises:
-        InputError: There is no such benchmark.
-    """
-    import pyarrow.parquet as pq
-
-    file = file_of(benchmark)
-    check_columns(file, PROMPT)
-    found: dict[str, set[str]] = {}
-    for row in pq.read_table(file, columns=["source", "prompt_id"]).to_pylist():
-        found.setdefault(row["source"], set()).add(row["prompt_id"])
-    return found
 
 
 def fitting(

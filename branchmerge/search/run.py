@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from branchmerge.core.arithmetic import read_run
 from branchmerge.core.files import whole_file, write_json
-from branchmerge.core.params import PARAMS, RunParams, read_params
+from branchmerge.core.params import PARAMS, read_params
 from branchmerge.evaluation.params import EvaluateParams
 from branchmerge.grading.judge import VerifyParams
 from branchmerge.search.halving import Outcome, gain_over, halve
@@ -55,7 +56,7 @@ def search(file: Path) -> Searched:
     from rich.progress import Progress
 
     params = read_search(file)
-    run_params = read_params(RunParams)
+    run_params = read_run()
     trials = [Trial(candidate) for candidate in candidates(params, file)]
     proposals = [
         Proposals(wanted, run_params.seed, f"{file}: search.proposals[{number}]")
