@@ -11,8 +11,8 @@ from branchmerge.core.files import Row, write_rows
 from branchmerge.core.records import PROMPT
 from branchmerge.engines.engine import Sampling
 from branchmerge.engines.positions import positions_of, too_long
-from branchmerge.evaluation.params import BenchmarkParams
 from branchmerge.evaluation.benchmarks import file_of
+from branchmerge.evaluation.params import BenchmarkParams
 from branchmerge.evaluation.questions import fitting, questions_of
 from tests.engines import tiny_model
 
