@@ -119,7 +119,7 @@ def test_each_sampled_answer_is_graded_and_the_accuracy_is_the_mean_over_all(fol
 
     params = ReportParams(confidence=0.95, baseline="ones")
     scores = [row for rows in of_questions.values() for row in rows]
-    accuracy = metrics_of({"ones": scores}, params)["accuracy"]["ones"]["short"]
+    accuracy = metrics_of({"ones": scores}, params, {})["accuracy"]["ones"]["short"]
     assert accuracy["mean"] == pytest.approx(sum(shares) / QUESTIONS, abs=1e-4)
 
 

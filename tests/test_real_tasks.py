@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import lm_eval
+import lm_eval.tasks
 import pytest
 from ruamel.yaml import YAML
 
