@@ -9,8 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from branchmerge.sources.pins import Pin
+from branchmerge.core.files import Row, read_rows
+from branchmerge.core.records import SOURCE
+from branchmerge.sources.pins import Pin, read_pin
+from stages import source
 from tests.conftest import ROOT
+
+TEXTS = pa.list_(pa.string())
+TYPES = {"choices": TEXTS, "options": TEXTS, "answer_index": pa.int64(), "test_list": TEXTS, "test_imports": TEXTS}
 
 
 def use_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,3 +61,21 @@ def write(file: Path, rows: list[dict[str, Any]], types: dict[str, pa.DataType])
             writer.writerows(rows)
     else:
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def read_benchmark(
+    name: str, rows: list[dict[str, Any]], types: dict[str, pa.DataType] | None = None, **params: Any
+) -> list[Row]:
+    """The rows of a benchmark that comes of a pin, whose file holds some rows.
+
+    Args:
+        params: Over those of its section.
+    """
+    place(Path("hub"), read_pin(Path(f"sources/{name}.yaml")), rows, TYPES | (types or {}))
+    section = {"path": f"sources/{name}.yaml", "max_train_rows": 0, "max_test_rows": 5000} | params
+    domain = {"prompts": {"sources": [name]}}
+    Path("params.yaml").write_text(
+        json.dumps({"run": {"seed": 0}, "source": {name: section}, "domains": {"it": domain}})
+    )
+    source.main(name)
+    return read_rows(Path(f"data/sources/{name}.parquet"), SOURCE)

@@ -1,10 +1,7 @@
 """The public benchmarks as sources: each mapping on rows of its real schema, and what must not go wrong unseen."""
 
-import base64
 import gzip
 import json
-import pickle
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +17,11 @@ from stages import prompts
 from stages.source import main
 from tests import hub
 from tests.conftest import ROOT
+from tests.hub import read_benchmark
 from tests.programs import verify_params
 
 SHARED = ROOT.parent / "shared/data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="NO shared/data BESIDE THE PROJECT: no real benchmark")
-TEXTS = pa.list_(pa.string())
-TYPES = {"choices": TEXTS, "options": TEXTS, "answer_index": pa.int64(), "test_list": TEXTS, "test_imports": TEXTS}
 OPTIONS = [f"option {n}" for n in range(4)]
 
 MATH = {"problem": "What is 6+1?", "answer": "7"}
@@ -66,24 +62,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.use_pins(Path("sources"))
 
 
-def read(
-    name: str, rows: list[dict[str, Any]], types: dict[str, pa.DataType] | None = None, **params: Any
-) -> list[Row]:
-    """The rows of a benchmark that comes of a pin, whose file holds some rows.
-
-    Args:
-        params: Over those of its section.
-    """
-    hub.place(Path("hub"), read_pin(Path(f"sources/{name}.yaml")), rows, TYPES | (types or {}))
-    section = {"path": f"sources/{name}.yaml", "max_train_rows": 0, "max_test_rows": 5000} | params
-    domain = {"prompts": {"sources": [name]}}
-    Path("params.yaml").write_text(
-        json.dumps({"run": {"seed": 0}, "source": {name: section}, "domains": {"it": domain}})
-    )
-    main(name)
-    return read_rows(Path(f"data/sources/{name}.parquet"), SOURCE)
-
-
 def benchmark() -> list[Row]:
     prompts.main("it")
     return read_rows(Path("data/benchmarks/it.parquet"), PROMPT)
@@ -93,7 +71,7 @@ def benchmark() -> list[Row]:
 def test_a_pin_reads_its_data_set(name: str):
     row, question, answer = REAL[name]
     types = {column: pa.int64() for column, value in row.items() if isinstance(value, int)}
-    (found,) = read(name, [row], types)
+    (found,) = read_benchmark(name, [row], types)
 
     assert question in found["question"]
     assert found["split"] == "test"
@@ -103,7 +81,7 @@ def test_a_pin_reads_its_data_set(name: str):
 
 @pytest.mark.parametrize("name", ["humaneval", "humaneval-plus", "mbpp", "mbpp-plus"])
 def test_the_solution_of_a_code_benchmark_passes_its_tests_and_another_does_not(name: str):
-    (found,) = read(name, [REAL[name][0]], {"task_id": pa.int64()} if name.startswith("mbpp") else None)
+    (found,) = read_benchmark(name, [REAL[name][0]], {"task_id": pa.int64()} if name.startswith("mbpp") else None)
     assert found["answer"] is None  # a program is run, never compared
     with Judge(verify_params()) as judge:
         right, wrong = (
@@ -143,7 +121,7 @@ class TestChoices:
     def read(self, name: str, **params: Any) -> list[Row]:
         row, _ = CHOICES[name]
         types = {"answer": pa.int64()} if name == "mmlu-stem" else None
-        return read(name, [numbered(row, number) for number in range(30)], types, **params)
+        return read_benchmark(name, [numbered(row, number) for number in range(30)], types, **params)
 
     def test_the_letter_is_that_of_the_right_option(self, name: str):
         rows, (_, right) = self.read(name), CHOICES[name]
@@ -186,8 +164,8 @@ class TestChoices:
 
 def test_the_order_of_a_question_does_not_depend_on_the_others():
     row, _ = CHOICES["mmlu-pro"]
-    (alone,) = read("mmlu-pro", [numbered(row, 7)])
-    among = read("mmlu-pro", [numbered(row, number) for number in range(30)])
+    (alone,) = read_benchmark("mmlu-pro", [numbered(row, 7)])
+    among = read_benchmark("mmlu-pro", [numbered(row, number) for number in range(30)])
 
     assert alone in among
 
@@ -208,7 +186,7 @@ def test_options_that_cannot_be_asked_are_refused_by_their_question(changed: dic
     row, _ = CHOICES["mmlu-pro"]
 
     with pytest.raises(InputError, match=rf"Which, 0.*{said}"):
-        read("mmlu-pro", [numbered(row, 0) | changed])
+        read_benchmark("mmlu-pro", [numbered(row, 0) | changed])
 
 
 def local(name: str, rows: list[dict[str, Any]], **params: Any) -> list[Row]:
@@ -254,7 +232,7 @@ def test_options_that_ready_made_answers_name_stay_in_their_order():
 
 def test_columns_without_options_leave_the_seed_of_the_pin():
     row, _ = CHOICES["mmlu-pro"]
-    (found,) = read("mmlu-pro", [numbered(row, 0)], columns={"question": "question", "answer": "answer"})
+    (found,) = read_benchmark("mmlu-pro", [numbered(row, 0)], columns={"question": "question", "answer": "answer"})
 
     assert (found["question"], found["answer"]) == ("Which, 0?", "C")
 
@@ -264,8 +242,8 @@ def test_a_part_of_a_benchmark_is_refused():
     pin.write_text(pin.read_text() + "n_rows: 2\n")
 
     with pytest.raises(InputError, match=r"aime-2025\.yaml: expected files of 2 rows in all, got 1"):
-        read("aime-2025", [MATH])
-    assert len(read("aime-2025", [MATH, MATH | {"problem": "What is 5+2?"}])) == 2
+        read_benchmark("aime-2025", [MATH])
+    assert len(read_benchmark("aime-2025", [MATH, MATH | {"problem": "What is 5+2?"}])) == 2
 
 
 def test_every_benchmark_says_how_many_rows_it_has():
@@ -287,7 +265,7 @@ def test_files_outside_of_a_data_set_are_refused(files: str):
 def test_a_question_that_lacks_what_it_is_graded_by_has_none(name: str, column: str):
     row = REAL[name][0] | {column: "no mark" if name == "gsm8k" else None}
     types = {key: pa.int64() for key, value in row.items() if isinstance(value, int)}
-    (found,) = read(name, [row], types)
+    (found,) = read_benchmark(name, [row], types)
 
     assert (found["answer"], found["tests"]) == (None, None)  # which evaluate refuses
 
@@ -318,101 +296,16 @@ def test_an_order_for_a_source_without_options_is_refused():
 
 def test_a_pin_that_names_no_columns_needs_them_in_params_yaml():
     with pytest.raises(InputError, match=r"source\.openr1-math-220k: expected licence and columns"):
-        read("openr1-math-220k", [{"problem": "q"}])
+        read_benchmark("openr1-math-220k", [{"problem": "q"}])
 
 
 def test_a_condition_of_params_yaml_narrows_the_one_of_the_pin():
     rows = [CHOICE | {"question": f"{of}?", "subject": of} for of in ("astronomy", "college_physics", "virology")]
-    found = read("mmlu-stem", rows, {"answer": pa.int64()}, where="subject <> 'astronomy' or true or false")
-    narrow = read("mmlu-stem", rows, {"answer": pa.int64()}, where="subject = 'astronomy'")
+    found = read_benchmark("mmlu-stem", rows, {"answer": pa.int64()}, where="subject <> 'astronomy' or true or false")
+    narrow = read_benchmark("mmlu-stem", rows, {"answer": pa.int64()}, where="subject = 'astronomy'")
 
     assert [row["question"].split("?")[0] for row in found] == ["astronomy", "college_physics"]
     assert [row["question"].split("?")[0] for row in narrow] == ["astronomy"]
-
-
-class TestLiveCodeBench:
-    CASES = (("stdin", "1\n", "2\n"), ("stdin", "5\n", "6\n"))
-
-    def row(self, private: str, date: str = "2024-10-05T00:00:00", **changed: Any) -> dict[str, Any]:
-        public = [{"input": "0\n", "output": "1\n", "testtype": "stdin"}]
-        return {
-            "question_content": f"Add one ({date}).",
-            "starter_code": "",
-            "contest_date": date,
-            "public_test_cases": json.dumps(public),
-            "private_test_cases": private,
-            "metadata": "{}",
-        } | changed
-
-    @property
-    def cases(self) -> list[dict[str, str]]:
-        return [{"input": given, "output": wanted, "testtype": kind} for kind, given, wanted in self.CASES]
-
-    def packed(self, content: Any) -> str:
-        """As code_generation_lite has them."""
-        return base64.b64encode(zlib.compress(pickle.dumps(content))).decode()
-
-    @pytest.mark.parametrize("is_packed", [False, True])
-    def test_private_tests_stand_beside_the_public_ones(self, is_packed: bool):
-        private = self.packed(json.dumps(self.cases)) if is_packed else json.dumps(self.cases)
-        (found,) = read("livecodebench", [self.row(private)])
-
-        tests = json.loads(found["tests"])
-        assert tests == {"inputs": ["0\n", "1\n", "5\n"], "outputs": ["1\n", "2\n", "6\n"]}
-        assert "reads the input from stdin" in found["question"]
-
-    def test_a_function_is_called_by_its_name(self):
-        private = self.packed(json.dumps([{"input": "[1]\n2", "output": "3", "testtype": "functional"}]))
-        given = {"metadata": '{"func_name": "total"}', "starter_code": "class Solution: ...", "public_test_cases": "[]"}
-        (found,) = read("livecodebench", [self.row(private, **given)])
-
-        assert json.loads(found["tests"])["fn_name"] == "total"
-        assert "Complete this Python code:\nclass Solution: ..." in found["question"]
-
-    def test_a_window_of_dates_takes_its_problems(self):
-        days = ["2024-07-31", "2024-08-01", "2025-02-28", "2025-03-01"]
-        rows = [self.row(json.dumps(self.cases), f"{day}T00:00:00") for day in days]
-        found = read("livecodebench", rows, where="contest_date >= '2024-08-01' and contest_date < '2025-03-01'")
-
-        assert [row["question"][9:19] for row in found] == ["2024-08-01", "2025-02-28"]
-
-    @pytest.mark.parametrize(
-        ("private", "said"),
-        [
-            ("[]", "no private tests"),
-            (None, "tests without what they should have"),
-            ('[{"input": "1"}]', "tests without what they should have: 'output'"),
-            ("eJxrYJmay", "cannot be read"),
-            (base64.b64encode(zlib.compress(b"no pickle")).decode(), "cannot be read"),
-            (base64.b64encode(zlib.compress(pickle.dumps([1]))).decode(), "something else than one text"),
-            (base64.b64encode(zlib.compress(pickle.dumps("[]"))[:-3]).decode(), "cut off"),
-        ],
-        ids=["none", "null", "no output", "cut base64", "no pickle", "a list", "cut zlib"],
-    )
-    def test_private_tests_that_cannot_be_read_are_refused_by_their_problem(self, private: str | None, said: str):
-        with pytest.raises(InputError, match=f"Add one .*{said}"):
-            read("livecodebench", [self.row(json.dumps(self.cases)), self.row("x") | {"private_test_cases": private}])
-
-    def test_a_pickle_that_would_run_something_runs_nothing(self):
-        class Evil:
-            def __reduce__(self) -> tuple[Any, ...]:
-                return Path.touch, (Path("touched"),)
-
-        with pytest.raises(InputError, match="something else than one text"):
-            read("livecodebench", [self.row(self.packed(Evil()))])
-        assert not Path("touched").exists()
-
-    def test_a_pickle_that_would_take_all_memory_takes_none(self):
-        greedy = b"\x80\x04\x8c\x02[]r" + (1 << 31).to_bytes(4, "little") + b"."
-
-        with pytest.raises(InputError, match="something else than one text"):
-            read("livecodebench", [self.row(base64.b64encode(zlib.compress(greedy)).decode())])
-
-    def test_a_problem_larger_than_duckdb_reads_by_default_is_read(self):
-        large = [{"input": "1" * (18 << 20), "output": "2", "testtype": "stdin"}]
-        (found,) = read("livecodebench", [self.row(json.dumps(large))])
-
-        assert len(json.loads(found["tests"])["inputs"][1]) == 18 << 20
 
 
 @needs_shared
@@ -423,7 +316,7 @@ class TestOfRealSets:
 
     def test_mmlu_stem_is_whole_and_each_letter_is_right_about_as_often(self):
         rows = [row | {"subject": row["type"]} for row in self.lines("mmlu_stem/test.jsonl")]
-        found = read("mmlu-stem", rows, {"answer": pa.int64()})
+        found = read_benchmark("mmlu-stem", rows, {"answer": pa.int64()})
         texts = {(row["question"], row["choices"][row["answer"]]) for row in rows}
 
         assert {(row["question"].split("\nWhich letter")[0], options_of(row)[row["answer"]]) for row in found} == texts
@@ -431,8 +324,8 @@ class TestOfRealSets:
         assert all(0.22 < letters.count(letter) / len(letters) < 0.28 for letter in "ABCD")
 
     def test_gsm8k_and_aime_have_a_number_for_each_question(self):
-        gsm8k = read("gsm8k", self.lines("gsm8k/test.jsonl"))
-        aime = read("aime-2024", self.lines("aime24/test.jsonl"), {"id": pa.int64()})
+        gsm8k = read_benchmark("gsm8k", self.lines("gsm8k/test.jsonl"))
+        aime = read_benchmark("aime-2024", self.lines("aime24/test.jsonl"), {"id": pa.int64()})
 
         assert (len(gsm8k), len(aime)) == (1319, 30)
         assert all(row["answer"].lstrip("-").replace(".", "").isdigit() for row in gsm8k + aime)

@@ -1,7 +1,7 @@
 """One arithmetic for many CPUs: the kernels that all of them have, though this one may know faster ones.
 
-Processors add in other orders, and a small model shows it. With AVX2's kernels in torch and in MKL, Intel's processors
-since Haswell come to the same bits; others, as AMD's, come to their own.
+Processors add in other orders, and a small model shows it. Intel's processors since Haswell have AVX2's kernels, and
+came to the same bits where it was tried (DECISIONS 42); others, as AMD's, come to their own.
 """
 
 import os
