@@ -1,9 +1,11 @@
-"""Whole builds of this commit beside each other, each a clone with other params; one that was cut off goes on."""
+"""Builds of this commit beside each other, each a clone with other params; one that was cut off goes on."""
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +13,29 @@ from ruamel.yaml import YAML
 
 from branchmerge.core.params import PARAMS
 
-
-def commit_of(project: Path) -> str:
-    """The commit that is built, short."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, cwd=project, check=True, capture_output=True, text=True).stdout.strip()
+MEANING = ("code", "dvc.yaml", PARAMS)
 
 
-def build(project: Path, folder: Path, run: dict[str, Any], environment: dict[str, str], label: str) -> None:
+def meaning_of(project: Path) -> str:
+    """What a build of this commit comes from: a name that words in docs, tests and comments do not change."""
+    trees = _git(project, "rev-parse", *(f"HEAD:{path}" for path in MEANING))
+    return hashlib.sha256(trees.encode()).hexdigest()[:8]
+
+
+def build(
+    project: Path,
+    folder: Path,
+    run: dict[str, Any],
+    environment: dict[str, str],
+    label: str,
+    targets: Sequence[str] = (),
+) -> None:
     """Bring a clone's outputs up to date.
 
     Args:
         run: Over the section run of params.yaml.
         environment: Over this process's own.
+        targets: Stages to build, with all that they need; every stage where there are none.
     """
     if not folder.exists():
         subprocess.run(["git", "clone", "-q", str(project), str(folder)], check=True)
@@ -33,5 +45,9 @@ def build(project: Path, folder: Path, run: dict[str, Any], environment: dict[st
     params.write_text(json.dumps(sections))  # YAML, too
     print(f"{label}: dvc repro", file=sys.stderr, flush=True)
     with (folder / "repro.log").open("w") as log:
-        command = [sys.executable, "-m", "dvc", "repro"]
+        command = [sys.executable, "-m", "dvc", "repro", *targets]
         subprocess.run(command, cwd=folder, stdout=log, check=True, env=os.environ | environment)
+
+
+def _git(project: Path, *command: str) -> str:
+    return subprocess.run(["git", *command], cwd=project, check=True, capture_output=True, text=True).stdout.strip()

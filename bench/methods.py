@@ -16,7 +16,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from bench.builds import build, commit_of
+from bench.builds import build, meaning_of
 from bench.methods_tables import STANDING, Answers, Figures, print_accuracy, print_weights
 from bench.result import TINY
 from branchmerge.core.files import content_id, read_rows, write_json
@@ -63,7 +63,7 @@ def main(tiny: bool = TINY) -> None:
 
 def _build(project: Path, seed: str) -> Path:
     """A clone with this seed, whose outputs are up to date."""
-    folder = PLACE / commit_of(project) / f"seed-{seed}"
+    folder = PLACE / meaning_of(project) / f"seed-{seed}"
     build(project, folder, {"seed": int(seed)}, {}, f"seed {seed}")
     return folder
 

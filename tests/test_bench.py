@@ -87,7 +87,7 @@ def test_the_effect_of_builds_is_shown_with_its_range(built: Path, capsys: pytes
     printed = capsys.readouterr().out
 
     assert "\n| here |" in printed
-    assert "\nmerged in math: median " in printed
+    assert "\n| merged over student | " in printed
 
 
 @pytest.mark.slow

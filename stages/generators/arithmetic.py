@@ -1,4 +1,4 @@
-"""Arithmetic with worked steps: expressions, linear equations, remainders, short stories and repeated addition.
+"""Arithmetic with worked steps: expressions, linear equations, short stories and repeated addition.
 
 Repeated addition gives the lengths their long tail: up to six times the median, as in the answers of reasoning models.
 """
@@ -8,16 +8,16 @@ import random
 from branchmerge.sources.problems import Problem
 
 _STORIES = (
-    "Mia has {a} pens. She buys {b} boxes of {c} and loses {d}. How many has she?",
-    "A bus carries {a}. At {b} stops {c} get on; {d} leave. How many are left?",
-    "A shelf holds {a} books. Tom adds {b} rows of {c} and takes {d}. How many?",
-    "A farm has {a} hens. It buys {b} crates of {c} and sells {d}. How many?",
+    "Mia has {a} pens. She buys {b} boxes of {c} and finds {d}. How many has she?",
+    "A bus carries {a}. At {b} stops {c} get on, at the last {d}. How many are in it?",
+    "A shelf holds {a} books. Tom adds {b} rows of {c}, then {d} more. How many?",
+    "A farm has {a} hens. It buys {b} crates of {c}; {d} hatch. How many?",
 )
 
 
 def problem(rng: random.Random) -> Problem:
-    """One random problem of one of six families."""
-    return rng.choice((_chain, _brackets, _linear, _remainder, _story, _repeated))(rng)
+    """One random problem of one of five families."""
+    return rng.choice((_chain, _brackets, _linear, _story, _repeated))(rng)
 
 
 def _chain(rng: random.Random) -> Problem:
@@ -25,39 +25,29 @@ def _chain(rng: random.Random) -> Problem:
     product = a * b
     total = product + c
     return Problem(
-        f"Compute {a}*{b}+{c}-{d}.",
-        f"{a}*{b}={product}; {product}+{c}={total}; {total}-{d}={total - d}",
-        str(total - d),
+        f"Compute {a}*{b}+{c}+{d}.",
+        f"{a}*{b}={product}; {product}+{c}={total}; {total}+{d}={total + d}",
+        str(total + d),
     )
 
 
 def _brackets(rng: random.Random) -> Problem:
-    c, b, a, d = _digits(rng)
+    a, b, c, d = rng.randint(1, 4), rng.randint(1, 5), rng.randint(2, 6), rng.randint(1, 6)
     product = (a + b) * c
     return Problem(
-        f"Compute ({a}+{b})*{c}-{d}.",
-        f"{a}+{b}={a + b}; {a + b}*{c}={product}; {product}-{d}={product - d}",
-        str(product - d),
+        f"Compute ({a}+{b})*{c}+{d}.",
+        f"{a}+{b}={a + b}; {a + b}*{c}={product}; {product}+{d}={product + d}",
+        str(product + d),
     )
 
 
 def _linear(rng: random.Random) -> Problem:
-    a, x, b, _ = _digits(rng)
+    x, a, b = rng.randint(2, 9), rng.randint(2, 6), rng.randint(1, 4)
+    name = rng.choice("xyznkt")
     return Problem(
-        f"Solve {a}x+{b}={a * x + b}.",
-        f"{a * x + b}-{b}={a * x}; {a * x}/{a}={x}",
+        f"Solve {a}{name}-{b}={a * x - b}.",
+        f"{a * x - b}+{b}={a * x}; {a * x}/{a}={x}",
         str(x),
-    )
-
-
-def _remainder(rng: random.Random) -> Problem:
-    divisor, quotient = rng.randint(3, 9), rng.randint(2, 9)
-    rest = rng.randrange(divisor)
-    product = divisor * quotient
-    return Problem(
-        f"Remainder of {product + rest} by {divisor}?",
-        f"{divisor}*{quotient}={product}; {product + rest}-{product}={rest}",
-        str(rest),
     )
 
 
@@ -66,8 +56,8 @@ def _story(rng: random.Random) -> Problem:
     product, total = b * c, a + b * c
     return Problem(
         rng.choice(_STORIES).format(a=a, b=b, c=c, d=d),
-        f"{b}*{c}={product}; {product}+{a}={total}; {total}-{d}={total - d}",
-        str(total - d),
+        f"{b}*{c}={product}; {product}+{a}={total}; {total}+{d}={total + d}",
+        str(total + d),
     )
 
 
@@ -85,4 +75,4 @@ def _repeated(rng: random.Random) -> Problem:
 
 
 def _digits(rng: random.Random) -> tuple[int, int, int, int]:
-    return rng.randint(2, 9), rng.randint(2, 9), rng.randint(1, 6), rng.randint(1, 6)
+    return rng.randint(2, 9), rng.randint(2, 6), rng.randint(1, 6), rng.randint(1, 6)
