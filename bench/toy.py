@@ -46,7 +46,7 @@ def main(tiny: bool = TINY) -> None:
     Where it is tiny, the build in this folder alone.
     """
     if tiny:
-        print_table([("here", _scores(Path.cwd(), _models(Path.cwd())))])
+        print_table([("here", scores_of(Path.cwd(), models_of(Path.cwd())))])
         return
     results = []
     for arithmetic in CHOSEN:
@@ -67,21 +67,21 @@ def _result(project: Path, seed: str, arithmetic: str, name: str) -> dict[str, l
         machine.write_text(f"run: {{threads: {THREADS}}}\n")
         own = {"BRANCHMERGE_MACHINE": str(machine), "BRANCHMERGE_CACHE": str(folder / "store")}
         start = time.monotonic()
-        models = _models(project)
+        models = models_of(project)
         stages = [f"evaluate@{model}" for model in models]
         build(project, folder, {"seed": int(seed), "arithmetic": run}, kernels | own, name, stages)
         print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-        write_json(kept, _scores(folder, models))
+        write_json(kept, scores_of(folder, models))
     found: dict[str, list[Row]] = json.loads(kept.read_text())
     return found
 
 
-def _models(project: Path) -> list[str]:
+def models_of(project: Path) -> list[str]:
     """What the effect is seen in: the mixtures take a third of a build and are no part of it."""
     return [TEACHER, BASELINE, *read_value("domains", project / PARAMS), MERGED]
 
 
-def _scores(folder: Path, models: list[str]) -> dict[str, list[Row]]:
+def scores_of(folder: Path, models: list[str]) -> dict[str, list[Row]]:
     """By model, of each answer what the table needs."""
     columns = ("benchmark", "question_id", "sample_index", "is_correct", "answer", "finish_reason")
     return {
@@ -96,7 +96,7 @@ def _scores(folder: Path, models: list[str]) -> dict[str, list[Row]]:
 def print_table(results: list[tuple[str, dict[str, list[Row]]]]) -> None:
     """Each build's accuracies and gains over the student, then their medians and ranges over all builds."""
     domains = list(tallies(results[0][1][BASELINE]))
-    rows = [(name, *_figures(scores, domains)) for name, scores in results]
+    rows = [(name, *figures(scores, domains)) for name, scores in results]
     columns = [f"{of} in {domain}" for of in (TEACHER, BASELINE, "branch", MERGED) for domain in domains]
     print(f"\n| build | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     for name, accuracies, gains in rows:
@@ -114,7 +114,7 @@ def print_table(results: list[tuple[str, dict[str, list[Row]]]]) -> None:
     sys.stdout.flush()
 
 
-def _figures(scores: dict[str, list[Row]], domains: list[str]) -> tuple[list[float], list[Estimate]]:
+def figures(scores: dict[str, list[Row]], domains: list[str]) -> tuple[list[float], list[Estimate]]:
     """Accuracies of teacher and student in %, then gains over the student of the branches and of the merged model."""
     of = {model: tallies(rows) for model, rows in scores.items()}
     accuracies = [

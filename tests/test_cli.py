@@ -90,14 +90,14 @@ def test_an_invalid_profile_is_not_used(repository: Path):
 PLANTED = [
     ("merge:\n", "mrege:\n", "merge"),
     ("report:\n", "extra: {}\nreport:\n", "names among run, base, source, domains"),
-    ("    sft:\n      learning_rate: 1e-4\n", "    stf:\n      learning_rate: 1e-4\n", "domains.math"),
+    ("    sft:\n      learning_rate: 2e-4\n", "    stf:\n      learning_rate: 2e-4\n", "domains.math"),
     ("  order:\n    - math\n", "  order:\n    - maths\n", "maths"),
     ("    domains:\n      - math\n", "    domains:\n      - mat\n", "mixture.mixture.domains"),
     ("merged: models/merged", "merged: models/merge", "models/merge"),
     ("  grader: auto\n", "  grader: auto\n  graders:\n    maths: text\n", "verify.graders"),
     ("  benchmarks:\n    math:\n", "  benchmarks:\n    maths:\n", "evaluate.benchmarks"),
     ("max_position_embeddings", "max_positions", "base.teacher.scratch.architecture.max_positions"),
-    ("stages/generators/arithmetic.py: 8500", "mine/arithmetic.py: 8500", "generators below stages/"),
+    ("stages/generators/arithmetic.py: 3500", "mine/arithmetic.py: 3500", "generators below stages/"),
     ("report:\n", "launch: {}\nreport:\n", "how, stands in machine.yaml"),
     ("  seed: 0\n", "  seed: 0\n  threads: 2\n", "run.threads: expected what is made; how, stands in machine.yaml"),
 ]

@@ -19,8 +19,20 @@ def drawn(source: Path) -> list[Problem]:
     return problems(source, "train", seed=0, count=300)
 
 
-def test_there_is_one_generator_for_each_domain_of_the_toy():
-    assert [source.stem for source in GENERATORS] == ["arithmetic", "formulas", "functions"]
+def test_there_is_one_generator_for_each_domain_of_the_toy_and_one_of_all():
+    assert [source.stem for source in GENERATORS] == ["arithmetic", "formulas", "functions", "general"]
+
+
+def test_the_general_generator_draws_from_all_others():
+    starts = {"Compute ": "arithmetic", "Write f(xs): ": "functions", "Convert ": "formulas"}
+    (general,) = (source for source in GENERATORS if source.stem == "general")
+    questions = [problem.question for problem in drawn(general)]
+
+    assert {name for start, name in starts.items() if any(question.startswith(start) for question in questions)} == {
+        "arithmetic",
+        "functions",
+        "formulas",
+    }
 
 
 @CASES

@@ -8,4 +8,5 @@ from stages.generators import arithmetic, formulas, functions
 
 def problem(rng: random.Random) -> Problem:
     """One random problem of one of the three generators."""
-    return rng.choice((arithmetic, functions, formulas)).problem(rng)
+    draw = rng.choice((arithmetic.problem, functions.problem, formulas.problem))
+    return draw(rng)

@@ -58,6 +58,9 @@ def _shrink(params: Any) -> None:
             "num_hidden_layers": 1,
         }
         model["scratch"]["training"] |= {"max_steps": 60, "learning_rate": 1e-2, "logging_steps": 10}
+    del params["source"]["general"]
+    for domain in params["domains"].values():
+        domain["prompts"]["sources"].remove("general")
     for name, source in params["source"].items():
         source |= {"path": f"stages/generators/{GENERATORS[name]}.py"}
         source |= {"max_train_rows": 12, "max_test_rows": 4, "max_dev_rows": 4}
