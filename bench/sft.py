@@ -38,7 +38,7 @@ def main(tiny: bool = TINY) -> None:
     steps, rounds, one_in = (2, 1, 100 * ONE_IN) if tiny else (STEPS, ROUNDS, ONE_IN)
     seed = read_params(RunParams, file=TOY).seed
     setup = Setup(threads=read_machine(RunMachine).threads, sft=SftMachine(checkpoint_steps=None))
-    scratch = read_params(BaseParams, model="student", file=TOY).scratch
+    scratch = read_params(BaseParams, model="teacher", file=TOY).scratch
     assert scratch
     chosen = scratch.problems.items()
     solved = [problem for source, count in chosen for problem in problems(source, "train", 0, count // one_in)]
