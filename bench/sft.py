@@ -28,7 +28,7 @@ from branchmerge.training.run import Trained, train
 STEPS = 100
 ROUNDS = 3
 ROWS = 16  # a step, where they are padded
-ONE_IN = 6  # of the student's problems
+ONE_IN = 6  # of the teacher's problems
 TOY = Path("profiles/toy.yaml")
 BARE, PADDED = "bare TRL, padded", "padded"
 

@@ -4,7 +4,7 @@ A processor's arithmetic is emulated by the settings of torch and MKL that choos
 in a folder of its own with a row store of its own, without the mixtures; a second run goes on where the first was
 stopped, and builds nothing again whose result is kept. Two runs side by side, with other seeds, share what is kept.
 
-Run   SEEDS="0 1 2" ARITHMETICS="own avx2 default" make bench NAME=toy          (THREADS=2 for another number)
+Run   SEEDS="0 1 2" ARITHMETICS="own avx2 default" make bench NAME=toy          (THREADS=2 for two threads)
 """
 
 import json
@@ -46,14 +46,14 @@ def main(tiny: bool = TINY) -> None:
     Where it is tiny, the build in this folder alone.
     """
     if tiny:
-        print_table([("here", scores_of(Path.cwd(), models_of(Path.cwd())))])
+        print_table([("here", scores_of(Path.cwd(), models_of(Path.cwd())))], domains_of(Path.cwd()))
         return
     results = []
     for arithmetic in CHOSEN:
         for seed in SEEDS:
             name = f"seed {seed}, {arithmetic}, {THREADS} threads"
             results.append((name, _result(Path.cwd(), seed, arithmetic, name)))
-            print_table(results)
+            print_table(results, domains_of(Path.cwd()))
 
 
 def _result(project: Path, seed: str, arithmetic: str, name: str) -> dict[str, list[Row]]:
@@ -78,7 +78,12 @@ def _result(project: Path, seed: str, arithmetic: str, name: str) -> dict[str, l
 
 def models_of(project: Path) -> list[str]:
     """What the effect is seen in: the mixtures take a third of a build and are no part of it."""
-    return [TEACHER, BASELINE, *read_value("domains", project / PARAMS), MERGED]
+    return [TEACHER, BASELINE, *domains_of(project), MERGED]
+
+
+def domains_of(project: Path) -> list[str]:
+    """In the order of params.yaml."""
+    return list(read_value("domains", project / PARAMS))
 
 
 def scores_of(folder: Path, models: list[str]) -> dict[str, list[Row]]:
@@ -93,9 +98,8 @@ def scores_of(folder: Path, models: list[str]) -> dict[str, list[Row]]:
     }
 
 
-def print_table(results: list[tuple[str, dict[str, list[Row]]]]) -> None:
+def print_table(results: list[tuple[str, dict[str, list[Row]]]], domains: list[str]) -> None:
     """Each build's accuracies and gains over the student, then their medians and ranges over all builds."""
-    domains = list(tallies(results[0][1][BASELINE]))
     rows = [(name, *figures(scores, domains)) for name, scores in results]
     columns = [f"{of} in {domain}" for of in (TEACHER, BASELINE, "branch", MERGED) for domain in domains]
     print(f"\n| build | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")

@@ -199,6 +199,14 @@ def test_a_comment_in_a_generator_that_makes_a_model_changes_nothing_and_a_numbe
     assert code._described("base")["files"] != before
 
 
+def test_a_generator_that_draws_from_others_changes_with_them(project_copy: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(project_copy)
+    section = {"path": "stages/generators/general.py", "max_train_rows": 1, "max_test_rows": 0}
+    Path("params.yaml").write_text(json.dumps({"source": {"general": section}}))
+
+    assert "stages/generators/functions.py" in code._described("source")["files"]
+
+
 def test_the_code_that_is_kept_in_git_is_the_code_beside_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     stale = [
