@@ -228,7 +228,8 @@ for inp, out in zip(inputs, results):
         ("def mean(xs): return sum(xs) / len(xs) + 1e-9", "correct"),
         ("def mean(xs): return 0", "wrong"),
         ("import numpy\ndef mean(xs): return 0", "wrong"),
+        ("import numpy as np\ndef mean(xs): return np.mean(xs)", "correct"),
     ],
 )
-def test_tests_may_use_numpy_and_programs_may_not(grader: ProgramGrader, program: str, verdict: str):
+def test_tests_may_use_numpy(grader: ProgramGrader, program: str, verdict: str):
     assert grader.grade(program, PLUS).verdict == verdict

@@ -22,14 +22,6 @@ def final_answer(text: str) -> str:
     return text.strip()
 
 
-def final_program(text: str) -> str:
-    """The last fenced block of the last <answer> or of the text, else the whole: a program may hold any word."""
-    tagged = _tagged(text)
-    whole = text.strip() if tagged is None else tagged
-    fenced = _fenced(whole)
-    return whole if fenced is None else fenced
-
-
 def _last(pattern: re.Pattern[str], text: str) -> str | None:
     found = pattern.findall(text)
     return str(found[-1]).strip() if found else None

@@ -17,11 +17,12 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from branchmerge.core.machine import Machine
 from branchmerge.grading import task
-from branchmerge.grading.answers import final_program
 from branchmerge.grading.equality import Equality, Grader
+from branchmerge.grading.fences import programs
 from branchmerge.grading.grade import Grade
 from branchmerge.grading.majority import MajorityParams
 from branchmerge.grading.workers import Workers
+from branchmerge.programs.blocks import Block
 from branchmerge.programs.grader import ProgramGrader, ProgramParams
 
 
@@ -130,19 +131,19 @@ class Judge:
 
     def _task(self, question: Question) -> Grade | task.Comparison | Future[Grade]:
         if question.tests is not None:
-            program = final_program(question.answer or "")
+            texts = programs(question.answer or "")
             none = Grade("wrong", "no answer", "program")
-            return self._threads.submit(self._run, program, question.tests) if program else none
+            return self._threads.submit(self._run, texts, question.tests) if texts else none
         if question.gold is None:
             return Grade("unverifiable", "no gold answer", self._rules.grader)
         if not question.answer:
             return Grade("wrong", "no answer", self._rules.grader)
         return task.Comparison(question.answer, question.gold, question.meta, self._rules)
 
-    def _run(self, program: str, tests: str) -> Grade:
+    def _run(self, texts: list[list[Block]], tests: str) -> Grade:
         grader = self._programs.get()
         try:
-            outcome = grader.grade(program, tests)
+            outcome = grader.grade(texts, tests)
         finally:
             self._programs.put(grader)
         return Grade(outcome.verdict, outcome.reason, "program")

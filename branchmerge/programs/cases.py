@@ -1,35 +1,37 @@
-"""Tests as inputs and outputs, in the JSON of APPS, TACO and LiveCodeBench; stdlib only.
+"""Tests as inputs and outputs, as `exams` reads them; stdlib only.
 
 With fn_name: a function, or a method of class Solution, is called with each input's arguments.
-Without: the program is run with each input as stdin, and its lines are compared.
+Without: the program is run with each input as stdin, and its lines are compared, or a checker judges them.
 """
 
-import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
-from branchmerge.programs.remote import Program, ProgramError, TestsError
+from branchmerge.programs.checker import Checker
+from branchmerge.programs.remote import Program, ProgramError
 
 _TOLERANCE = 1e-6  # of printed numbers, relative or absolute: what contests state most often
-_INTEGER = re.compile(r"[-+]?\d+")
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+# neither 010 nor 1_0, which Python reads as numbers: they may be digits that something was asked about
+_NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
-def run(program: Program, tests: dict[str, Any]) -> None:
+def run(program: Program, exam: dict[str, Any]) -> None:
     """Run every case; raises AssertionError at the first that is wrong, or what the program raised."""
-    name, inputs, outputs = tests.get("fn_name"), tests["inputs"], tests["outputs"]
-    if len(inputs) != len(outputs):
-        raise TestsError(f"{len(inputs)} inputs and {len(outputs)} outputs")
-    for index, (given, wanted) in enumerate(zip(inputs, outputs, strict=True)):
+    name, inputs = exam.get("fn_name"), exam["inputs"]
+    accepts = Checker(exam["checker"]).accepts if "checker" in exam else _prints_the_same
+    program.choose(["Solution", name] if name else None)
+    for index, (given, wanted) in enumerate(zip(inputs, exam["outputs"], strict=True)):
         program.restart_clock()
         program.is_used = True
-        is_right = _call(program, name, given, wanted) if name else _print(program, given, wanted)
+        is_right = _call(program, name, given, wanted) if name else _print(program, given, wanted, accepts)
         if not is_right:
             raise AssertionError(f"case {index + 1} of {len(inputs)}")
 
 
-def _call(program: Program, name: str, given: Any, wanted: Any) -> bool:
-    """LiveCodeBench writes JSON texts, an argument a line; APPS writes lists, the result often in a list."""
+def _call(program: Program, name: str, args: list[Any], results: list[Any]) -> bool:
     found = program.names(["Solution", name])
     if "Solution" in found:
         function = getattr(found["Solution"](), name)
@@ -37,18 +39,8 @@ def _call(program: Program, name: str, given: Any, wanted: Any) -> bool:
         function = found[name]
     else:
         raise NameError(f"name {name!r} is not defined")
-    if isinstance(given, str):
-        args, wanted = [_read(line) for line in given.splitlines() if line.strip()], _read(wanted)
-        return same(function(*args), wanted)
-    result = function(*given)
-    return same(result, wanted) or (isinstance(wanted, list) and len(wanted) == 1 and same(result, wanted[0]))
-
-
-def _read(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise TestsError(f"no JSON: {error}") from None
+    result = function(*args)
+    return any(same(result, wanted) for wanted in results)
 
 
 def same(value: Any, wanted: Any) -> bool:
@@ -63,16 +55,15 @@ def same(value: Any, wanted: Any) -> bool:
     return bool(value == wanted)
 
 
-def _print(program: Program, given: Any, wanted: Any) -> bool:
-    reply = program.ask(stdin=_text(given))
+def _print(program: Program, given: str, wanted: str, accepts: Callable[[str, str, str], bool]) -> bool:
+    reply = program.ask(stdin=given)
     if "ended" in reply:
         raise ProgramError(reply["ended"])
-    return same_lines(reply["output"], _text(wanted))
+    return accepts(given, wanted, str(reply["output"]))
 
 
-def _text(lines: Any) -> str:
-    """APPS has some inputs and outputs as lists of lines."""
-    return lines if isinstance(lines, str) else "\n".join(map(str, lines))
+def _prints_the_same(_: str, wanted: str, printed: str) -> bool:
+    return same_lines(printed, wanted)
 
 
 def same_lines(printed: str, wanted: str) -> bool:
@@ -95,9 +86,11 @@ def _same_line(ours: str, theirs: str) -> bool:
 def _same_token(ours: str, theirs: str) -> bool:
     if ours == theirs:
         return True
+    if not (_NUMBER.fullmatch(ours) and _NUMBER.fullmatch(theirs)):
+        return False
     try:
         if _INTEGER.fullmatch(theirs):
             return (int if _INTEGER.fullmatch(ours) else float)(ours) == int(theirs)
         return math.isclose(float(ours), float(theirs), rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
-    except ValueError:
+    except ValueError:  # more digits than Python reads
         return False

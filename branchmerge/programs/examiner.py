@@ -4,18 +4,22 @@ The tests see the program's functions as remote calls and its results as plain v
 the program can reach them. Stdlib only; started by `sandbox`, never imported by the build.
 """
 
+import ast
 import builtins
 import importlib
+import symtable
 import sys
 from collections.abc import Iterator
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from branchmerge.programs import cases
+from branchmerge.programs.blocks import names_in
 from branchmerge.programs.remote import Program, ProgramError, TestsError
-from branchmerge.programs.serving import Link, limit, start
+from branchmerge.programs.serving import Link, NumpyFinder, limit, start
 
 _MAX_REASON = 200
+_SOLUTION = "solution"  # the module that tests of KodCode import from
 _UNUSED = "they use nothing of the program"
 
 
@@ -24,7 +28,7 @@ def examine(grader_fd: int, player_fd: int) -> None:
     link = Link(grader_fd)
     job = link.receive()
     limit(job["limits"])
-    sys.path += job["packages"]
+    sys.meta_path.append(NumpyFinder(job["packages"]))
     program = Program(player_fd, job["wall_s"], job["max_bytes"])
     try:
         program.wait_until_ready()
@@ -53,7 +57,7 @@ def _judged(program: Program, error: BaseException) -> tuple[str, str]:
     """Whose fault an exception is: the program's, unless it can only be that of the tests or of this process."""
     if program.ended or program.unfit:
         return _passed(program)
-    reason = str(error) if isinstance(error, ProgramError) else f"{type(error).__name__}: {error}"
+    reason = str(error) if isinstance(error, ProgramError | TestsError) else f"{type(error).__name__}: {error}"
     is_remote = getattr(error, "is_remote", False)
     if isinstance(error, TestsError | ImportError | MemoryError) and not is_remote:
         return "unverifiable", f"tests: {reason}"
@@ -67,8 +71,12 @@ def _judged(program: Program, error: BaseException) -> tuple[str, str]:
 def _run_tests(program: Program, tests: str) -> None:
     """Run Python tests: the text itself, then its functions test_* and its unittest classes."""
     code = compile(tests, "tests", "exec", dont_inherit=True)
+    tree = ast.parse(tests)
+    _refuse_nothing(tree)
+    program.choose(_asked(tests, tree))
     scope: dict[str, Any] = {"__name__": "tests"}
-    scope |= _names_of_the_program(program, set(_names(code)))
+    scope |= _names_of_the_program(program, set(names_in(code)))
+    sys.modules[_SOLUTION] = _Solution(program)
     exec(code, scope)
     for name, value in list(scope.items()):
         if name.startswith("test") and isinstance(value, FunctionType) and not value.__code__.co_argcount:
@@ -87,12 +95,53 @@ def _run_unittests(scope: dict[str, Any]) -> None:
                 raise AssertionError(trace.strip().splitlines()[-1])
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    """Every name that a piece of code or a function in it looks up."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
+class _Solution(ModuleType):
+    """The program as a module: the tests of KodCode import from it."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(_SOLUTION)
+        self.__dict__["_program"] = program
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = self.__dict__["_program"].names([name])
+        if name not in found:
+            raise NameError(f"name {name!r} is not defined")
+        return found[name]
+
+
+def _refuse_nothing(tree: ast.Module) -> None:
+    """Refuse tests that nothing could fail: words, or a comparison whose result nobody looks at."""
+    kinds = {type(node) for node in ast.walk(tree)}
+    if not kinds & {ast.Assert, ast.Raise, ast.Call}:
+        raise TestsError("they assert nothing and call nothing")
+    is_compared = any(isinstance(node, ast.Expr) and isinstance(node.value, ast.Compare) for node in tree.body)
+    if is_compared and not kinds & {ast.Assert, ast.Raise}:
+        raise TestsError("a comparison without assert")
+
+
+def _asked(tests: str, tree: ast.Module) -> list[str]:
+    """The names that tests use and do not define, and those that they import from the program; Python's own last."""
+    table = symtable.symtable(tests, "tests", "exec")
+    own = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    used = set(_used(table)) - own
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == _SOLUTION:
+            used |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == _SOLUTION:
+            used.add(node.attr)
+    return sorted(used - set(dir(builtins)) or used)
+
+
+def _used(table: symtable.SymbolTable) -> Iterator[str]:
+    """The names that a module, or anything in it, looks up in the module."""
+    is_module = table.get_type() == "module"
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (is_module or symbol.is_global()):
+            yield symbol.get_name()
+    for inner in table.get_children():
+        yield from _used(inner)
 
 
 def _names_of_the_program(program: Program, names: set[str]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ This process joins the two by a socket, and takes the verdict from the examiner 
 a program prints, returns or patches makes it pass.
 """
 
-import contextlib
 import json
 import math
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from typing import Any, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from branchmerge.core.params import Params
-from branchmerge.programs import sandbox
+from branchmerge.programs import checker, exams, sandbox
+from branchmerge.programs.blocks import Block, block
 from branchmerge.programs.channel import Channel, TooMuchError
 from branchmerge.programs.processes import ForkServer, Processes, Sandboxes
 
@@ -23,8 +23,6 @@ _EXAMINER_MEMORY_BYTES = 2**30
 _EXAMINER_CPU_S = 60
 _MAX_FILES = 64
 _MIB = 2**20
-
-Exam = str | dict[str, Any]
 
 
 class ProgramParams(Params):
@@ -78,21 +76,26 @@ class ProgramGrader:
                 worker.close()
         self._examiners = self._players = None
 
-    def grade(self, program: str, tests: str) -> Outcome:
+    def grade(self, program: str | list[list[Block]], tests: str) -> Outcome:
         """Run a program's tests.
 
         Args:
-            tests: Python, or JSON {"inputs", "outputs"} with perhaps "fn_name".
+            program: The program, or the blocks of the texts that hold it.
+            tests: Of one of the shapes in `exams`.
 
         Raises:
             StageError: The isolation cannot be had on this machine.
         """
-        exam = _exam(tests)
+        try:
+            exam = exams.read(tests)
+        except exams.ExamError as error:
+            return Outcome("unverifiable", f"tests: {error}")
+        texts = [[block(program)]] if isinstance(program, str) else program
         players, examiners = self._workers()
         warm_up = "numpy" if "numpy" in tests else "nothing"
         try:
             with players.program() as player, examiners.program(player, warm_up=warm_up) as examiner:
-                Channel(player, 0).send(_line(self._player_job(program, exam)), _EXAMINER_WALL_S)
+                Channel(player, 0).send(_line(self._player_job(texts, exam)), _EXAMINER_WALL_S)
                 verdicts = Channel(examiner, _MIB)
                 verdicts.send(_line(self._examiner_job(exam)), _EXAMINER_WALL_S)
                 return self._outcome(verdicts.receive(self._longest_s(exam)))
@@ -110,26 +113,31 @@ class ProgramGrader:
             self._players = Sandboxes("player", tmp_bytes) if is_boxed else ForkServer("player", isolation, tmp_bytes)
         return self._players, self._examiners
 
-    def _longest_s(self, exam: Exam) -> float:
+    def _longest_s(self, exam: exams.Exam) -> float:
         """More than the tests may take, the program's time in them included."""
         runs = len(exam["inputs"]) if isinstance(exam, dict) else 1
-        return self._params.program_wall_s * runs + _EXAMINER_WALL_S
+        checked_s = 2 * checker.WALL_S * runs if isinstance(exam, dict) and "checker" in exam else 0
+        return self._params.program_wall_s * runs + checked_s + _EXAMINER_WALL_S
 
-    def _player_job(self, program: str, exam: Exam) -> dict[str, Any]:
+    def _player_job(self, texts: list[list[Block]], exam: exams.Exam) -> dict[str, Any]:
         runs = len(exam["inputs"]) if isinstance(exam, dict) and exam.get("fn_name") else 1
         memory = self._params.program_memory_mib * _MIB
         return {
-            "program": program,
+            "texts": texts,
+            "packages": sandbox.packages(self._params.isolation),
             "limits": self._limits(memory, self._params.program_wall_s * runs),
             "max_output_bytes": self._params.program_output_mib * _MIB,
         }
 
-    def _examiner_job(self, exam: Exam) -> dict[str, Any]:
+    def _examiner_job(self, exam: exams.Exam) -> dict[str, Any]:
+        limits = self._limits(_EXAMINER_MEMORY_BYTES, _EXAMINER_CPU_S)
+        if isinstance(exam, dict) and "checker" in exam:  # which reads inputs and outputs of any size as files
+            limits["FSIZE"] = _EXAMINER_MEMORY_BYTES
         return {
             "tests": exam,
             "wall_s": self._params.program_wall_s,
             "max_bytes": self._params.program_output_mib * _MIB,
-            "limits": self._limits(_EXAMINER_MEMORY_BYTES, _EXAMINER_CPU_S),
+            "limits": limits,
             "packages": sandbox.packages(self._params.isolation),
         }
 
@@ -148,16 +156,6 @@ class ProgramGrader:
         if outcome.verdict == "wrong" and outcome.reason == "MemoryError: ":
             return Outcome("wrong", f"MemoryError: memory limit of {self._params.program_memory_mib} MiB")
         return outcome
-
-
-def _exam(tests: str) -> Exam:
-    """Tests in Python are text, those in JSON an object."""
-    if tests.lstrip().startswith("{"):
-        with contextlib.suppress(ValueError):
-            found = json.loads(tests)
-            if isinstance(found, dict) and {"inputs", "outputs"} <= found.keys():
-                return found
-    return tests
 
 
 def _line(message: object) -> bytes:

@@ -1,19 +1,25 @@
 """The process that holds the untrusted program and answers requests about it; it knows no expected value.
 
 A program may patch, read and break everything here: all it can gain is to answer with other values.
-Requests: {"names": [..]}, {"call": handle, "args", "kwargs"}, {"get": handle, "name"}, {"stdin": text}.
+Requests: {"choose": names or null}, then {"stdin": text}, or {"names": [..]}, {"call": handle, "args", "kwargs"},
+{"get": handle, "name"}.
 Stdlib only; started by `sandbox`, never imported by the build.
 """
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+import io
 import os
 import signal
 import sys
+from _sitebuiltins import Quitter
 from types import CodeType, ModuleType
 
-from branchmerge.programs.serving import Link, limit, start
+from branchmerge.programs import prelude
+from branchmerge.programs.blocks import choose
+from branchmerge.programs.serving import Link, NumpyFinder, limit, start
 from branchmerge.programs.values import decode, encode
 
 TYPE_CHECKING = False  # that of typing takes 4 ms of every start
@@ -21,6 +27,22 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MAX_ERROR_BYTES = 500
+
+
+class _NoInput(io.RawIOBase):
+    """A standard input that is empty, and knows whether the program read it."""
+
+    is_read = False
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 0
+
+    def readinto(self, _: Any) -> int:
+        _NoInput.is_read = True
+        return 0
 
 
 class Player:
@@ -31,14 +53,21 @@ class Player:
         self._objects: list[Any] = []
         self._handles: dict[int, int] = {}
         self._scope: dict[str, Any] | None = None
+        self._source = ""
+        sys.meta_path.append(NumpyFinder(job["packages"]))
+        for name in ("exit", "quit"):  # site's, which is not loaded
+            setattr(builtins, name, Quitter(name, ""))
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what is asked; raises what the program raises."""
+        if "choose" in request:
+            self._source = choose(self._job["texts"], request["choose"])
+            return {}
         if "stdin" in request:
             return _run(self._code("__main__"), request["stdin"], self._job)
         if self._scope is None:
             limit(self._job["limits"])
-            self._scope = _execute(self._code("program"), "program")
+            self._scope = _loaded(self._code("program"))
         if "names" in request:
             found = [name for name in request["names"] if name in self._scope]
             return {"names": {name: self._named(self._scope[name]) for name in found}}
@@ -47,7 +76,7 @@ class Player:
         return self._call(request)
 
     def _code(self, name: str) -> CodeType:
-        return compile(self._job["program"], name, "exec", dont_inherit=True)
+        return compile(self._source, name, "exec", dont_inherit=True)
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
         args = decode(request["args"], self._resolve)
@@ -79,12 +108,26 @@ def _is_iterator(item: Any) -> bool:
     return isinstance(item, dict) and "iterator" in item
 
 
-def _execute(code: CodeType, name: str) -> dict[str, Any]:
-    """Run a program as a module of its own, which dataclasses and pickle look up by its name."""
-    module = ModuleType(name)
-    sys.modules[name] = module
-    exec(code, module.__dict__)
+def _module(code: CodeType, name: str) -> dict[str, Any]:
+    """The names of a module for a program, which dataclasses and pickle look up by its name."""
+    module = sys.modules[name] = ModuleType(name)
+    if prelude.is_for(code):
+        module.__dict__["__builtins__"] = prelude.with_names()
     return module.__dict__
+
+
+def _loaded(code: CodeType) -> dict[str, Any]:
+    """What a program defines until it ends, or wants input for an example, which there is none here."""
+    scope = _module(code, "program")
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(_NoInput()))
+    try:
+        exec(code, scope)
+    except SystemExit:
+        pass
+    except Exception:
+        if not _NoInput.is_read:
+            raise
+    return scope
 
 
 def _described(error: BaseException) -> dict[str, Any]:
@@ -135,9 +178,11 @@ def _run_child(code: CodeType, source: int, out_writer: int, error_writer: int, 
     try:
         limit(job["limits"])
         with contextlib.suppress(SystemExit):
-            _execute(code, "__main__")
+            exec(code, _module(code, "__main__"))
         if "threading" in sys.modules:
             sys.modules["threading"]._shutdown()  # it waits for the program's threads
+        if "atexit" in sys.modules:
+            sys.modules["atexit"]._run_exitfuncs()
         sys.stdout.flush()
     except BaseException as error:
         described = _described(error)

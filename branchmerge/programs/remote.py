@@ -87,6 +87,10 @@ class Program:
                 self.ended = "ended before its tests"
         raise EndedError(self.ended)
 
+    def choose(self, asked: list[str] | None) -> None:
+        """Say what the tests ask for, before anything of the program runs: names, or None for stdin and stdout."""
+        self.ask(choose=asked)
+
     def names(self, names: list[str]) -> dict[str, Any]:
         """The values of those names that the program defines; modules of the standard library are our own."""
         found = self.ask(names=names)["names"]

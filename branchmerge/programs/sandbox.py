@@ -68,7 +68,7 @@ def start(role: Role, mode: Mode, isolation: Isolation, max_tmp_bytes: int, user
         user: Whom to become in bubblewrap if we are root; see `new_user`.
     """
     folder = None if isolation == "bubblewrap" else Path(tempfile.mkdtemp(prefix="branchmerge-"))
-    wrapper = _bubblewrap(role, max_tmp_bytes) if isolation == "bubblewrap" else []
+    wrapper = _bubblewrap(max_tmp_bytes) if isolation == "bubblewrap" else []
     root = str(_INSIDE if isolation == "bubblewrap" else _FOLDER.parents[1])
     boot = _BOOT.format(module=f"{_PACKAGE}/{_SCRIPTS[role]}".removesuffix(".py").replace("/", "."))
     # without a sandbox Python may be readable to root only, and without root there is nothing to leave
@@ -95,7 +95,7 @@ def new_user() -> int:
 
 @cache
 def packages(isolation: Isolation) -> list[str]:
-    """Where tests find numpy, if it is installed: MBPP+ compares with it. Programs have the standard library."""
+    """Where programs and tests find numpy, if it is installed: contests have it, and MBPP+ compares with it."""
     numpy = _numpy()
     if numpy is None:
         return []
@@ -136,7 +136,7 @@ def bubblewrap_problem() -> str:
         return "no program bwrap"
     try:
         tried = subprocess.run(
-            [*_bubblewrap("player", 2**20), _python(), *_FLAGS, "-c", ""],
+            [*_bubblewrap(2**20), _python(), *_FLAGS, "-c", ""],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -149,7 +149,7 @@ def bubblewrap_problem() -> str:
     return "" if tried.returncode == 0 else tried.stderr.strip() or f"exit code {tried.returncode} of bwrap"
 
 
-def _bubblewrap(role: Role, max_tmp_bytes: int) -> list[str]:
+def _bubblewrap(max_tmp_bytes: int) -> list[str]:
     size = str(max_tmp_bytes)
     return [
         shutil.which("bwrap") or "bwrap",
@@ -160,7 +160,7 @@ def _bubblewrap(role: Role, max_tmp_bytes: int) -> list[str]:
         *(("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID") if _is_root() else ("--unshare-user",)),
         *_system(),
         *_bind(_FOLDER, _INSIDE / _PACKAGE),
-        *(_numpy_binds() if role == "examiner" else ()),
+        *_numpy_binds(),
         *("--proc", "/proc", "--dev", "/dev"),
         *("--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"),
         *("--perms", "1777", "--size", size, "--tmpfs", "/tmp"),

@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
+class NumpyFinder:
+    """Finds numpy, and nothing else, in the folders of packages: also where these hold a whole environment."""
+
+    def __init__(self, packages: list[str]) -> None:
+        self._packages = packages
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """As importlib wants it."""
+        from importlib.machinery import PathFinder
+
+        return PathFinder.find_spec(name, self._packages) if name == "numpy" else None
+
+
 class Link:
     """JSON lines over one socket, both ways."""
 

@@ -81,11 +81,14 @@ _FORMS: tuple[tuple[type, Callable[[Any, Refer], Any]], ...] = (
 
 
 def _rare(value: Any, kind: type, refer: Refer) -> Any:
-    """Decimals and fractions, whose modules are loaded only if they are used; iterators; handles."""
+    """Decimals, fractions and numpy's numbers, whose modules are loaded only if they are used; iterators; handles."""
     for module, name in (("decimal", "Decimal"), ("fractions", "Fraction")):
         base = getattr(sys.modules.get(module), name, None)
         if isinstance(base, type) and issubclass(kind, base):
             return {name: str(base(value))}
+    number = getattr(sys.modules.get("numpy"), "number", None)
+    if isinstance(number, type) and issubclass(kind, number) and type(plain := value.item()) in (int, float, complex):
+        return encode(plain, refer)
     if hasattr(kind, "__next__"):
         first = _items(islice(value, MAX_ITEMS + 1), refer)
         return {"iterator": [first[:MAX_ITEMS], len(first) > MAX_ITEMS]}

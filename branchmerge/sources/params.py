@@ -15,7 +15,13 @@ class SourceColumns(Params):
 
     Args:
         question: The question.
-        answer, tests: What answers are graded against; null where there is no such thing.
+        answer: What answers are compared with; null where there is no such thing.
+        tests: What programs must pass; null where answers are no programs. They are Python (asserts, or a list of
+            them), or {"inputs", "outputs"}, perhaps with "fn_name", or a list of cases, each with "input" and
+            "output"; as JSON, or as the file's columns hold them.
+        checker: A Python program that judges what a program printed, where several outputs are right; null, also in a
+            row, where outputs are compared. As checker.py INPUT EXPECTED PRINTED, three paths, it prints 1 where the
+            output is right, less where it is not.
         choices: The options of a multiple choice, a list of texts; then answer is the place of the right one, from 0.
         response: A ready-made answer, whole; or null, and reasoning and solution are its parts.
         reasoning: The thought of a ready-made answer.
@@ -27,12 +33,19 @@ class SourceColumns(Params):
     question: str
     answer: str | None = None
     tests: str | None = None
+    checker: str | None = None
     choices: str | None = None
     response: str | None = None
     reasoning: str | None = None
     solution: str | None = None
     teacher: str | None = None
     finish_reason: str | None = None
+
+    @model_validator(mode="after")
+    def _a_checker_has_tests(self) -> Self:
+        if self.checker is not None and self.tests is None:
+            raise ValueError("tests beside a checker, which has the inputs and what is expected from them")
+        return self
 
     @model_validator(mode="after")
     def _responses_are_whole(self) -> Self:

@@ -10,6 +10,7 @@ from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, content_id
 from branchmerge.core.records import SOURCE
 from branchmerge.core.sql import connect
+from branchmerge.programs.exams import with_checker
 from branchmerge.sources.choices import refuse_a_give_away, with_choices
 from branchmerge.sources.livecodebench import MACRO, unpacked
 from branchmerge.sources.locate import reader_of
@@ -52,7 +53,7 @@ def read(params: SourceParams, threads: int, folder: Path) -> Iterator[Row]:
         connection.register("picked", pa.Table.from_pylist(_picked(questions, params)))
         found = connection.execute(
             "select distinct picked.split, rows.* from rows join picked using (question)"
-            " order by question, teacher, response, reasoning, solution, answer, tests, choices, finish_reason"
+            " order by question, teacher, response, reasoning, solution, answer, tests, choices, finish_reason, checker"
         )
         rows: Iterator[Row] = (_whole(row, params.path) for row in _fetched(found))
         if params.columns.choices is not None:  # shown under the question, they change its place
@@ -100,9 +101,11 @@ def _split(question: str, wanted: dict[Split, int]) -> Split:
 
 
 def _as_text(name: str, expression: str) -> str:
-    """SQL of a column; a list of options stays one, as JSON."""
+    """SQL of a column; lists of options and of tests stay lists, as JSON."""
     if name == "choices" and expression != "null":
         return f"cast(to_json({expression}) as varchar)"
+    if name == "tests":
+        return f"if(typeof({expression}) = 'VARCHAR', cast({expression} as varchar), cast(to_json({expression}) as varchar))"
     return f"cast({expression} as varchar)"
 
 
@@ -123,12 +126,13 @@ def _refuse_part(connection: Any, params: SourceParams) -> None:
 
 def _whole(row: Row, path: str) -> Row:
     """A row with its tests unpacked, and its ready-made answer in one text."""
+    checker = row.pop("checker")
     try:
-        row["tests"] = unpacked(row["tests"])
+        row["tests"] = with_checker(unpacked(row["tests"]), checker)
     except ValueError as error:
         raise InputError(
             where=f"{path}: {row['question'][:80]!r}",
-            expected="tests of LiveCodeBench",
+            expected="tests of LiveCodeBench" if checker is None else "tests of what a program prints, for its checker",
             got=str(error),
             do="fetch the data set again, or leave such rows out by where",
         ) from None
