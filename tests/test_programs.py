@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from branchmerge.programs.blocks import block
 from branchmerge.programs.cases import same, same_lines
 from branchmerge.programs.grader import Outcome, ProgramGrader
 from branchmerge.programs.values import MAX_ITEMS, decode, encode
@@ -110,6 +111,71 @@ def test_a_reason_tells_the_programs_fault_from_the_graders(
     assert grader.grade(RIGHT, EXAM).verdict == "correct"
 
 
+UNASSERTED = {
+    "words": "see the problem",
+    "a word": "eJxrYJmay",
+    "a list": "['1', '2']",
+    "nothing": "",
+    "a comparison": "f(1) == 2",
+    "a comparison of many": "x = f(1)\nx == 2",
+}
+
+
+@pytest.mark.parametrize("tests", UNASSERTED.values(), ids=UNASSERTED)
+def test_tests_that_nothing_can_fail_are_unverifiable(grader: ProgramGrader, tests: str):
+    assert grader.grade("def f(x): return x", tests).verdict == "unverifiable"
+
+
+KODCODE = {
+    "a function": "from solution import f\ndef test_f():\n    assert f(1) == 2",
+    "another name": "from solution import f as g\ndef test_f():\n    assert g(1) == 2",
+    "all": "from solution import *\ndef test_f():\n    assert f(1) == 2",
+    "the module": "import solution\ndef test_f():\n    assert solution.f(1) == 2",
+    "within a test": "def test_f():\n    from solution import f\n    assert f(1) == 2",
+    "python's name": "from solution import sum\ndef test_f():\n    assert sum(1) == 3",
+}
+
+
+@pytest.mark.parametrize("tests", KODCODE.values(), ids=KODCODE)
+def test_tests_import_the_program_as_kodcode_does(grader: ProgramGrader, tests: str):
+    program = "def f(x): return x + 1\ndef sum(x): return x + 2"
+
+    assert grader.grade(program, tests) == Outcome("correct", "")
+    assert grader.grade("def f(x): return x\ndef sum(x): return x", tests).verdict == "wrong"
+    assert grader.grade("def g(x): return x", tests).reason.startswith("NameError: name '")
+
+
+EXAMPLES = {
+    "input": "x = int(input())\nprint(f(x))",
+    "stdin": "import sys\nn = int(sys.stdin.readline())",
+    "bytes": "import sys\ndata = sys.stdin.buffer.read().split()\nn = int(data[0])",
+    "lines": "import sys\nn, = [int(line) for line in sys.stdin]",
+    "an end": "print(f(1))\nexit()",
+    "an end with a code": "import sys\nsys.exit(1)",
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
+def test_an_example_that_wants_input_or_ends_the_program_leaves_what_it_defined(grader: ProgramGrader, example: str):
+    assert grader.grade(f"{RIGHT}\n{example}", EXAM) == Outcome("correct", "")
+    assert grader.grade(f"def f(x): return 1\n{example}", EXAM).verdict == "wrong"
+    assert grader.grade(f"{example}\n{RIGHT}".replace("print(f(1))", ""), EXAM).verdict == "wrong"
+
+
+def test_a_program_that_fails_by_itself_is_wrong(grader: ProgramGrader):
+    assert grader.grade(f"{RIGHT}\nassert f(2) == 5", EXAM) == Outcome("wrong", "AssertionError: ")
+    assert grader.grade(f"import sys\nread = sys.stdin.readline\n{RIGHT}\n1 / 0", EXAM).verdict == "wrong"
+
+
+BLOCKS = [block(RIGHT, rank=2), block("print(f(2))", rank=2) | {"start": 5}, block("4") | {"start": 9}]
+
+
+def test_the_block_that_the_tests_ask_for_is_run(grader: ProgramGrader):
+    assert grader.grade([BLOCKS], EXAM) == Outcome("correct", "")
+    assert grader.grade([BLOCKS], "import math\ndef check(g):\n    assert g(3) == 9\ncheck(f)").verdict == "correct"
+    assert grader.grade([BLOCKS], "from solution import f\nf = f\nassert f(3) == 9").verdict == "correct"
+
+
 # --- cases of inputs and outputs
 
 SUM = "print(sum(map(int, input().split())))"
@@ -125,6 +191,21 @@ CASES = [
     ("while True: pass", {"inputs": [""], "outputs": [""]}, "wrong", "time-out"),
     ("import time; time.sleep(0.6); print()", {"inputs": ["", ""], "outputs": ["", ""]}, "correct", ""),
     ("import sys\nprint(1)\nsys.exit(0)", {"inputs": [""], "outputs": ["1"]}, "correct", ""),
+    ("print(1)\nexit()", {"inputs": [""], "outputs": ["1"]}, "correct", ""),
+    ("print(1)\nquit(0)\nprint(2)", {"inputs": [""], "outputs": ["1"]}, "correct", ""),
+    ("import atexit\natexit.register(print, 2)\nprint(1)", {"inputs": [""], "outputs": ["1\n2"]}, "correct", ""),
+    ("@__import__('atexit').register\ndef end(): print(1)\nexit()", {"inputs": [""], "outputs": ["1"]}, "correct", ""),
+    ("import atexit\natexit.register(print, 2)", {"inputs": [""], "outputs": ["1"]}, "wrong", "case 1"),
+    ("\ufeffprint(1)", {"inputs": [""], "outputs": ["1"]}, "correct", ""),
+    ("print('010')", {"inputs": [""], "outputs": ["10"]}, "wrong", "case 1"),
+    ("import numpy as np\nprint(np.arange(3).sum())", {"inputs": [""], "outputs": ["3"]}, "correct", ""),
+    (
+        "import numpy as np\ndef add(a): return np.array(a).sum()",
+        {"fn_name": "add", "inputs": [[[1, 2]]], "outputs": [3]},
+        "correct",
+        "",
+    ),
+    ("import pydantic", {"inputs": [""], "outputs": [""]}, "wrong", "No module named 'pydantic'"),
     (
         "import threading\nthreading.Thread(target=lambda: print(input())).start()",
         {"inputs": ["7"], "outputs": ["7"]},
@@ -159,6 +240,38 @@ def test_a_program_is_run_on_cases(grader: ProgramGrader, program: str, cases: A
     assert reason in outcome.reason
 
 
+LEETCODE = {
+    "List": "def total(self, nums: List[int]) -> int: return sum(nums)",
+    "Optional": "def total(self, nums: Optional[List[int]], node: Optional[TreeNode] = None): return sum(nums)",
+    "Counter": "def total(self, nums): return sum(k * v for k, v in Counter(nums).items())",
+    "collections": "def total(self, nums): return sum(collections.deque(nums))",
+    "inf": "def total(self, nums): return sum(nums) if -inf < inf else 0",
+    "math": "def total(self, nums): return int(math.fsum(nums))",
+    "heappop": "def total(self, nums):\n  heapify(nums)\n  return heappop(nums) + sum(nums)",
+    "cache": "@cache\n def one(self, x): return x\n def total(self, nums): return sum(map(self.one, nums))",
+    "accumulate": "def total(self, nums): return [*accumulate(nums)][bisect_left(nums, nums[-1])]",
+    "reduce": "def total(self, nums): return reduce(lambda a, b: a + b, nums)",
+    "pow": "def total(self, nums): return pow(sum(nums), 1, 1000)",
+    "ListNode": "def total(self, nums):\n  node = ListNode(sum(nums), ListNode())\n  return node.val",
+    "a deep recursion": "def total(self, nums, n=9000): return self.total(nums, n - 1) if n else sum(nums)",
+}
+
+
+@pytest.mark.parametrize("method", LEETCODE.values(), ids=LEETCODE)
+def test_a_class_solution_has_leetcodes_names(grader: ProgramGrader, method: str):
+    cases = json.dumps({"fn_name": "total", "inputs": ["[1,2,3]"], "outputs": ["6"]})
+
+    assert grader.grade(f"class Solution:\n {method}", cases) == Outcome("correct", "")
+
+
+def test_leetcodes_names_are_neither_the_tests_nor_another_programs(grader: ProgramGrader):
+    solution = "class Solution:\n def f(self, x): return x"
+
+    assert grader.grade(solution, "assert Solution().f(2) < inf").reason == "NameError: name 'inf' is not defined"
+    assert grader.grade("def f(x: List[int]): return x", "f(1)").reason == "NameError: name 'List' is not defined"
+    assert grader.grade(f"Counter = 3\n{solution}", "assert Solution().f(3) == Counter").verdict == "correct"
+
+
 LINES = [
     # printed, wanted, is it the same
     ("1 2\n3\n", "1 2 \n3", True),
@@ -171,6 +284,19 @@ LINES = [
     ("5.0000001", "5", False),
     ("10000000000000001", "10000000000000000", False),
     ("nan", "1", False),
+    ("010", "10", False),
+    ("10", "010", False),
+    ("1_0", "10", False),
+    ("10", "1_0", False),
+    ("00", "0", False),
+    ("-07", "-7", False),
+    ("01.5", "1.5", False),
+    ("1_0.5", "10.5", False),
+    ("\u0661\u0660", "10", False),
+    ("inf", "infinity", False),
+    ("1e1", "10", True),
+    (".5", "0.5", True),
+    ("1 010", "1 10", False),
     ("yes", "YES", False),
     ("", "1", False),
 ]

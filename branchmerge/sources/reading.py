@@ -102,11 +102,10 @@ def _split(question: str, wanted: dict[Split, int]) -> Split:
 
 def _as_text(name: str, expression: str) -> str:
     """SQL of a column; lists of options and of tests stay lists, as JSON."""
+    text, json_text = f"cast({expression} as varchar)", f"cast(to_json({expression}) as varchar)"
     if name == "choices" and expression != "null":
-        return f"cast(to_json({expression}) as varchar)"
-    if name == "tests":
-        return f"if(typeof({expression}) = 'VARCHAR', cast({expression} as varchar), cast(to_json({expression}) as varchar))"
-    return f"cast({expression} as varchar)"
+        return json_text
+    return f"if(typeof({expression}) = 'VARCHAR', {text}, {json_text})" if name == "tests" else text
 
 
 def _refuse_part(connection: Any, params: SourceParams) -> None:
