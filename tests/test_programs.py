@@ -63,6 +63,10 @@ SEEN = [
     ("def f(x): return x", "def check(candidate):\n    assert candidate(1) == 1\ncheck(f)"),
     ("def f(x): return x", "def test_f():\n    assert f(1) == 1"),
     ("def f(x): return x", UNITTEST),
+    ("def f(x): return x", "class TestF:\n    def test_f(self, x=1):\n        assert f(1) == x"),
+    ("def f(x): return x", "def test_f(x=1):\n    assert f(1) == x"),
+    ("def f(x): return x", "def test_of(x):\n    assert f(x) == x\ntest_of(1)"),
+    ("def f(x): return x", "import numpy as np\nnp.testing.assert_allclose(f(1), 1)"),
     ("from dataclasses import dataclass\n@dataclass\nclass P:\n x: 'int'\ndef f(x): return P(x).x", "assert f(1) == 1"),
     ("if __name__ == '__main__':\n input()\ndef f(x): return x", "assert f(1) == 1"),
     ("def f(x): print('noise'); return x", "assert f(1) == 1"),
@@ -74,10 +78,13 @@ def test_tests_see_a_program_as_in_one_process(grader: ProgramGrader, program: s
     assert grader.grade(program, tests) == Outcome("correct", "")
 
 
+SETUP = "class TestF:\n def setup_method(self): self.x = f(1)\n def test_f(self): assert self.x == 1"
 FAILING = [
     # program, tests, verdict, what the reason names
     ("def f(x): return x", "def test_f():\n    assert f(1) == 2", "wrong", "AssertionError"),
     ("def f(x): return 2", UNITTEST, "wrong", "2 != 1"),
+    ("def f(x): return 2", "class TestF:\n def test_f(self): assert f(1) == 1", "wrong", "AssertionError"),
+    ("def f(x): return 2", SETUP, "wrong", "AssertionError"),
     ("def f(x): raise StopIteration", "assert all(map(f, [1]))", "wrong", "RuntimeError: StopIteration"),
     ("class E(Exception): pass\ndef f(x): raise E('so')", "f(1)", "wrong", "Exception: E: so"),
     ("def f(x) return x", "f(1)", "wrong", "SyntaxError"),
@@ -117,7 +124,12 @@ UNASSERTED = {
     "a list": "['1', '2']",
     "nothing": "",
     "a comparison": "f(1) == 2",
-    "a comparison of many": "x = f(1)\nx == 2",
+    "a comparison in a test": "def test_f():\n    f(1) == 2",
+    "what is printed": "print(f(1))",
+    "pytest's fixture": "def test_f(capsys):\n    assert f(1) == 2\nassert f(1) == 1",
+    "pytest's fixture in a class": "class TestF:\n    def test_f(self, capsys):\n        assert f(1) == 2",
+    "pytest's setup": "class TestF:\n    def setup_method(self, method): ...\n    def test_f(self): assert f(1) == 1",
+    "pytest": "import pytest\ndef test_f():\n    with pytest.raises(ValueError):\n        f('')",
 }
 
 

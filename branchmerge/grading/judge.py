@@ -68,7 +68,7 @@ class Question:
     """An answer and what its prompt says about the right one; None where it says nothing.
 
     Args:
-        tests: Python that passes where the answer, a program, is right.
+        tests: What passes where the answer, a program, is right: Python, or JSON of cases.
         meta: JSON; its "choices" are the options of a multiple choice.
     """
 

@@ -9,7 +9,8 @@ import builtins
 import importlib
 import symtable
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -19,6 +20,7 @@ from branchmerge.programs.remote import Program, ProgramError, TestsError
 from branchmerge.programs.serving import Link, NumpyFinder, limit, start
 
 _MAX_REASON = 200
+_FAILING = ("assert", "exit", "fail")  # in names of what tests call
 _SOLUTION = "solution"  # the module that tests of KodCode import from
 _UNUSED = "they use nothing of the program"
 
@@ -72,17 +74,51 @@ def _run_tests(program: Program, tests: str) -> None:
     """Run Python tests: the text itself, then its functions test_* and its unittest classes."""
     code = compile(tests, "tests", "exec", dont_inherit=True)
     tree = ast.parse(tests)
-    _refuse_nothing(tree)
-    program.choose(_asked(tests, tree))
+    can_fail, table = _can_fail(tree), symtable.symtable(tests, "tests", "exec")
+    program.choose(_asked(table, tree))
     scope: dict[str, Any] = {"__name__": "tests"}
     scope |= _names_of_the_program(program, set(names_in(code)))
     sys.modules[_SOLUTION] = _Solution(program)
     exec(code, scope)
-    for name, value in list(scope.items()):
-        if name.startswith("test") and isinstance(value, FunctionType) and not value.__code__.co_argcount:
-            value()
+    for test in list(_tests_in(scope, set(_used(table)))):
+        test()
     if "unittest" in sys.modules:
         _run_unittests(scope)
+    if program.is_used and not can_fail:
+        raise TestsError("they assert nothing")
+
+
+def _tests_in(scope: dict[str, Any], used: set[str]) -> Iterator[Callable[[], Any]]:
+    """Functions test_*, and those of classes Test*, as pytest finds them.
+
+    Raises:
+        TestsError: One wants an argument, and no other test calls it.
+    """
+    for name, value in scope.items():
+        if isinstance(value, FunctionType) and name.startswith("test"):
+            if not (wanted := _arguments(value)):
+                yield value
+            elif name not in used:
+                raise TestsError(f"{name} wants {wanted[0]}, which only pytest has")
+        elif isinstance(value, type) and name.startswith("Test") and value.__module__ == "tests":
+            yield partial(_run_class, value)
+
+
+def _run_class(kind: type) -> None:
+    """Run each test of a class on an object of its own; those of unittest are run by it."""
+    if not hasattr(kind, "assertEqual"):
+        for name in [name for name in dir(kind) if name.startswith("test")]:
+            case = kind()
+            for method in filter(None, (getattr(case, "setup_method", None), getattr(case, name))):
+                if wanted := _arguments(method)[1:]:
+                    raise TestsError(f"{method.__name__} wants {wanted[0]}, which only pytest has")
+                method()
+
+
+def _arguments(function: Any) -> tuple[str, ...]:
+    """The arguments that a function must be given, self included."""
+    code = function.__code__
+    return tuple(code.co_varnames[: code.co_argcount - len(function.__defaults__ or ())])
 
 
 def _run_unittests(scope: dict[str, Any]) -> None:
@@ -111,19 +147,24 @@ class _Solution(ModuleType):
         return found[name]
 
 
-def _refuse_nothing(tree: ast.Module) -> None:
-    """Refuse tests that nothing could fail: words, or a comparison whose result nobody looks at."""
-    kinds = {type(node) for node in ast.walk(tree)}
-    if not kinds & {ast.Assert, ast.Raise, ast.Call}:
+def _can_fail(tree: ast.Module) -> bool:
+    """Whether tests look at any result: they assert, raise, or call what does so by its name.
+
+    Raises:
+        TestsError: They do not even call anything: words, or something packed.
+    """
+    nodes = list(ast.walk(tree))
+    called = [node.func for node in nodes if isinstance(node, ast.Call)]
+    names = [str(getattr(function, "attr", getattr(function, "id", ""))) for function in called]
+    if any(isinstance(node, ast.Assert | ast.Raise) for node in nodes):
+        return True
+    if not called:
         raise TestsError("they assert nothing and call nothing")
-    is_compared = any(isinstance(node, ast.Expr) and isinstance(node.value, ast.Compare) for node in tree.body)
-    if is_compared and not kinds & {ast.Assert, ast.Raise}:
-        raise TestsError("a comparison without assert")
+    return any(word in name.casefold() for name in names for word in _FAILING)
 
 
-def _asked(tests: str, tree: ast.Module) -> list[str]:
+def _asked(table: symtable.SymbolTable, tree: ast.Module) -> list[str]:
     """The names that tests use and do not define, and those that they import from the program; Python's own last."""
-    table = symtable.symtable(tests, "tests", "exec")
     own = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     used = set(_used(table)) - own
     for node in ast.walk(tree):
