@@ -71,6 +71,8 @@ BEHIND = {
     "another language": fenced("int main() {}", "cpp"),
     "an empty block": fenced("", ""),
     "a fragment": fenced("print(n)", "python"),
+    "a fragment that reads": fenced("m = n + int(input())\nprint(m)", "python"),
+    "a fragment in a function": fenced("def main():\n    print(n, input())\nmain()", "python"),
 }
 
 

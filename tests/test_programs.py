@@ -179,6 +179,28 @@ def test_a_program_that_fails_by_itself_is_wrong(grader: ProgramGrader):
     assert grader.grade(f"import sys\nread = sys.stdin.readline\n{RIGHT}\n1 / 0", EXAM).verdict == "wrong"
 
 
+PATCHED = """
+import sys
+frame = sys._getframe()
+while frame:
+    if "_described" in frame.f_globals:
+        frame.f_globals["_described"] = lambda error: {"kinds": ["X"], "message": ""}
+    frame = frame.f_back
+def f(x): raise ValueError
+"""
+
+
+@pytest.mark.parametrize("tests", ["assert all(map(f, [1]))", "for got in map(f, [1]):\n    assert got == 1"])
+def test_an_exception_that_no_name_fits_ends_no_iteration(grader: ProgramGrader, tests: str):
+    assert grader.grade(PATCHED, tests).verdict == "wrong"
+
+
+def test_a_value_that_the_tests_define_themselves_is_no_use_of_the_program(grader: ProgramGrader):
+    tests = "def check(candidate):\n    assert candidate(1) == 2"
+
+    assert grader.grade("check = 0", tests).verdict == "unverifiable"
+
+
 BLOCKS = [block(RIGHT, rank=2), block("print(f(2))", rank=2) | {"start": 5}, block("4") | {"start": 9}]
 
 

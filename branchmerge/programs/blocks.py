@@ -9,6 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # that of typing takes 4 ms of every start
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from symtable import SymbolTable
     from types import CodeType
     from typing import TypedDict
 
@@ -48,9 +49,11 @@ def choose(texts: list[list[Block]], asked: list[str] | None) -> str:
     blocks = [block for text in texts for block in text]
     if len(blocks) == 1 and len(blocks[0]["readings"]) == 1:
         return blocks[0]["readings"][0][0].lstrip(_BOM)
+    found = [program for text in texts for program in _programs(text)]
+    made = {name for source, _, _ in found for name in _defined(source, with_imports=False)}
     best, most = "", (-1, -1)
-    for source, code, rank in (found for text in texts for found in _programs(text)):
-        hits = _fit(source, code, asked)
+    for source, code, rank in found:
+        hits = _printing(source, code, made) if asked is None else len(_defined(source) & set(asked))
         if (fit := (hits, min(rank, 1) if hits else rank)) >= most:
             best, most = source, fit
     if best:
@@ -88,17 +91,35 @@ def _compiled(source: str) -> CodeType | None:
         return None
 
 
-def _fit(source: str, code: CodeType, asked: list[str] | None) -> int:
-    """How much of what is asked for a program has."""
-    if asked is None:
-        names = set(names_in(code))
-        return bool(names & _PRINT) * (1 + bool(names & _READ))
-    return len(set(asked) & _defined(source))
+def _printing(source: str, code: CodeType, made: set[str]) -> int:
+    """Whether a program prints, and also reads: 0 to 2. One that needs names which another block makes is a part of it.
+
+    Args:
+        made: Names that any block gives a value to.
+    """
+    if used_in(_table(source)) & made - _defined(source):
+        return 0
+    names = set(names_in(code))
+    return bool(names & _PRINT) * (1 + bool(names & _READ))
 
 
-def _defined(source: str) -> set[str]:
-    """The names that a program gives a value to."""
+def used_in(table: SymbolTable) -> set[str]:
+    """The names that a module, or anything in it, looks up in the module."""
+    is_module = table.get_type() == "module"
+    names = {s.get_name() for s in table.get_symbols() if s.is_referenced() and (is_module or s.is_global())}
+    return names.union(*map(used_in, table.get_children()))
+
+
+def defined_in(table: SymbolTable, with_imports: bool = True) -> set[str]:
+    """The names that a module gives a value to."""
+    return {s.get_name() for s in table.get_symbols() if s.is_assigned() or (with_imports and s.is_imported())}
+
+
+def _defined(source: str, with_imports: bool = True) -> set[str]:
+    return defined_in(_table(source), with_imports)
+
+
+def _table(source: str) -> SymbolTable:
     import symtable
 
-    symbols = symtable.symtable(source, "program", "exec").get_symbols()
-    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+    return symtable.symtable(source, "program", "exec")

@@ -15,7 +15,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from branchmerge.programs import cases
-from branchmerge.programs.blocks import names_in
+from branchmerge.programs.blocks import defined_in, names_in, used_in
 from branchmerge.programs.remote import Program, ProgramError, TestsError
 from branchmerge.programs.serving import Link, NumpyFinder, limit, start
 
@@ -80,7 +80,7 @@ def _run_tests(program: Program, tests: str) -> None:
     scope |= _names_of_the_program(program, set(names_in(code)))
     sys.modules[_SOLUTION] = _Solution(program)
     exec(code, scope)
-    for test in list(_tests_in(scope, set(_used(table)))):
+    for test in list(_tests_in(scope, used_in(table))):
         test()
     if "unittest" in sys.modules:
         _run_unittests(scope)
@@ -165,24 +165,13 @@ def _can_fail(tree: ast.Module) -> bool:
 
 def _asked(table: symtable.SymbolTable, tree: ast.Module) -> list[str]:
     """The names that tests use and do not define, and those that they import from the program; Python's own last."""
-    own = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-    used = set(_used(table)) - own
+    used = used_in(table) - defined_in(table)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == _SOLUTION:
             used |= {alias.name for alias in node.names}
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == _SOLUTION:
             used.add(node.attr)
     return sorted(used - set(dir(builtins)) or used)
-
-
-def _used(table: symtable.SymbolTable) -> Iterator[str]:
-    """The names that a module, or anything in it, looks up in the module."""
-    is_module = table.get_type() == "module"
-    for symbol in table.get_symbols():
-        if symbol.is_referenced() and (is_module or symbol.is_global()):
-            yield symbol.get_name()
-    for inner in table.get_children():
-        yield from _used(inner)
 
 
 def _names_of_the_program(program: Program, names: set[str]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Program:
     def __init__(self, player_fd: int, wall_s: float, max_bytes: int) -> None:
         self._channel = Channel(socket.socket(fileno=player_fd), max_bytes)
         self._wall_s = self._left_s = wall_s
+        self._asked: set[str] = set()
         self.is_used = False
         self.ended = ""
         self.unfit = ""
@@ -89,6 +90,7 @@ class Program:
 
     def choose(self, asked: list[str] | None) -> None:
         """Say what the tests ask for, before anything of the program runs: names, or None for stdin and stdout."""
+        self._asked = set(asked or ())
         self.ask(choose=asked)
 
     def names(self, names: list[str]) -> dict[str, Any]:
@@ -103,7 +105,7 @@ class Program:
                     values[name] = importlib.import_module(name)
                 continue
             values[name] = self.decoded(found[name])
-            self.is_used |= not isinstance(values[name], Remote)
+            self.is_used |= name in self._asked and not isinstance(values[name], Remote)
         return values
 
     def call(self, handle: int, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -154,7 +156,8 @@ class Remote:
 def _raised(error: dict[str, Any]) -> BaseException:
     """The program's exception as the nearest builtin one, marked as the program's."""
     own, *_ = names = [str(name) for name in error["kinds"]]
-    nearest = next(kind for kind in map(_EXCEPTIONS.get, names) if kind is not None)
+    # a program may send names that no exception has; without a default, next would end the tests' iteration
+    nearest = next((kind for kind in map(_EXCEPTIONS.get, names) if kind is not None), ProgramError)
     message = str(error["message"])
     if nearest.__name__ in _ENDS_AN_ITERATION:
         nearest = RuntimeError

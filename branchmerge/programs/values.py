@@ -88,7 +88,7 @@ def _rare(value: Any, kind: type, refer: Refer) -> Any:
             return {name: str(base(value))}
     scalar = getattr(sys.modules.get("numpy"), "generic", None)
     if isinstance(scalar, type) and issubclass(kind, scalar):
-        plain = scalar.item(value)
+        plain = value.item()
         if type(plain) in (bool, int, float, complex):  # longdouble's is no plain one
             return encode(plain, refer)
     if hasattr(kind, "__next__"):
