@@ -143,6 +143,7 @@ KODCODE = {
     "another name": "from solution import f as g\ndef test_f():\n    assert g(1) == 2",
     "all": "from solution import *\ndef test_f():\n    assert f(1) == 2",
     "the module": "import solution\ndef test_f():\n    assert solution.f(1) == 2",
+    "the module by another name": "import solution as s\ndef test_f():\n    assert s.f(1) == 2",
     "within a test": "def test_f():\n    from solution import f\n    assert f(1) == 2",
     "python's name": "from solution import sum\ndef test_f():\n    assert sum(1) == 3",
 }
@@ -208,6 +209,7 @@ def test_the_block_that_the_tests_ask_for_is_run(grader: ProgramGrader):
     assert grader.grade([BLOCKS], EXAM) == Outcome("correct", "")
     assert grader.grade([BLOCKS], "import math\ndef check(g):\n    assert g(3) == 9\ncheck(f)").verdict == "correct"
     assert grader.grade([BLOCKS], "from solution import f\nf = f\nassert f(3) == 9").verdict == "correct"
+    assert grader.grade([BLOCKS], "import solution as s\nassert s.f(3) == 9").verdict == "correct"
 
 
 # --- cases of inputs and outputs

@@ -166,10 +166,13 @@ def _can_fail(tree: ast.Module) -> bool:
 def _asked(table: symtable.SymbolTable, tree: ast.Module) -> list[str]:
     """The names that tests use and do not define, and those that they import from the program; Python's own last."""
     used = used_in(table) - defined_in(table)
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    imported = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules = {alias.asname or alias.name for alias in imported if alias.name == _SOLUTION}
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module == _SOLUTION:
             used |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == _SOLUTION:
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
             used.add(node.attr)
     return sorted(used - set(dir(builtins)) or used)
 
