@@ -204,9 +204,6 @@ def test_models_in_several_files_are_fused_to_the_same_weights(workspace: Path, 
     from safetensors.torch import load_file
 
     from branchmerge.merging import streaming
-    from branchmerge.merging.mergekit_plugin import register
-
-    register()
 
     monkeypatch.chdir(workspace)
     (recipe,) = recipes(merge_params("branch_fusion"))
