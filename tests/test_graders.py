@@ -7,7 +7,7 @@ import pytest
 
 from branchmerge.grading import majority, task
 from branchmerge.grading.answers import final_answer, final_program
-from branchmerge.grading.equality import Equality, Grader
+from branchmerge.grading.rules import Equality, Grader
 from branchmerge.grading.grade import Grade
 from tests.conftest import ROOT
 
