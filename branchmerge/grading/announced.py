@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from branchmerge.grading import quantity
+from branchmerge.grading.notation import without_environments
+
 _FILLED = r"[ \t*_\"'“”`)]{0,12}"  # bounded: a text may hold any number of spaces
 _VERB = (
     r"(?:is|are|was|were|=|:|：|would\s+be|will\s+be|should\s+be|must\s+be|may\s+be|equals|becomes|comes\s+(?:out\s+)?to"
@@ -13,6 +16,7 @@ _CUE = re.compile(
     rf"(?<![\w])(?:answers?|réponse|respuesta|risposta|antwort|ответ|lösung){_FILLED}"
     rf"(?:(?:\([^()\n]{{1,30}}\)|(?:to|for|of|in|here|then|choice|option)\b[^.\n:=]{{0,60}}?)\s*)?{_FILLED}"
     rf"(?:{_VERB}(?![A-Za-zÀ-ÿ]){_FILLED}[:：]?)"
+    rf"|\b(?:final|correct)\s+answer{_FILLED}(?=[-+$\\\d(])"
     r"|(?:^|(?<=\n))[ \t>#*_-]*(?:(?:final|correct)\s+)?answers?[ \t*_:#]*(?=\n|\$|\\[\[(]|$)"
     r"|(?:^|(?<=\n))[ \t>*_]*(?:A|Ans|ANS)[ \t*_]*[:：.]"
     r"|####+"
@@ -31,10 +35,10 @@ _REMARK = re.compile(
 )
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
-_NUMBER = re.compile(r"(?<![\w.\\^_{/])(?:[-+−]|[$€£¥]\s?-?)?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+)?(?:\s?(?:%|°|元))?(?![\w^_{/]|\.\d)")
+_NUMBER = re.compile(r"(?<![A-Za-z0-9.\\^_{/])(?:[-+−]|[$€£¥]\s?-?)?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+)?(?:\s?(?:%|°|元))?(?![A-Za-z0-9^_{/]|\.\d)")
 _LAST_VERB = re.compile(r"(?:\b(?:is|are|equals?|be|being|est|es|ist)\b|(?<![<>!=])=(?!=)|为|是)\s*(?!.*(?:\b(?:is|are|equals?)\b|=))", re.DOTALL)
 _CONCLUSION = re.compile(
-    r"^[\s*_#>]*(?:therefore|thus|hence|consequently|in conclusion|finally|we (?:find|get|have|obtain|conclude)|so we get"
+    r"^[\s*_#>]*(?:so\s+)?(?:therefore|thus|hence|consequently|in conclusion|finally|we (?:find|get|have|obtain|conclude)|so we get"
     r"|the (?:(?:final|total|correct|simplified|required|desired|numeric(?:al)?)\s+)?"
     r"(?:result|solution|sum|value|number|total|product|difference|distance|area|expression|probability|answer|matrix)"
     r"|donc|ainsi|因此|所以|故|por lo tanto|daher|also ist)\b|^\s*(?:因此|所以|故)",
@@ -62,7 +66,8 @@ _MAX_CUES = 20
 
 def closing(text: str) -> tuple[str, ...]:
     """The readings of a text that announces nothing: its last line, where it is mathematics, or what it concludes."""
-    lines = [line for line in text[-_MAX_PHRASE:].splitlines() if line.strip(" *_#$")]
+    text = without_environments(text[-_MAX_PHRASE:])
+    lines = [line for line in text.splitlines() if line.strip(" *_#$")]
     if not lines:
         return ()
     last = _display(text) or lines[-1]
@@ -71,6 +76,8 @@ def closing(text: str) -> tuple[str, ...]:
         return (bare,)
     if chain := re.search(r"(?<![<>!=])=\s*([-+]?[$€£]?\d[\d,.]*\S{0,8}?)[\s.]*$", bare):
         return (chain[1],)
+    if (formula := re.search(r":\s*(\$[^$]+\$|\\\(.+\\\))\s*\.?$", bare)) and len(_MATH.findall(bare)) == 1:
+        return (formula[1],)
     sentence = _last_sentence(bare)
     return tuple(_unique(_core(sentence))) if _CONCLUSION.match(sentence) or _BOLD.search(sentence) else ()
 
@@ -124,6 +131,10 @@ def _core(phrase: str) -> Iterator[str]:
     """What a phrase comes to: behind its last verb, else its one formula, bold word or number."""
     if is_mathematics(phrase):
         return
+    rest = _FILLERS.sub("", phrase.strip())
+    if rest != phrase.strip() and is_mathematics(rest):
+        yield _stripped(rest)
+        return
     if (verb := _LAST_VERB.search(phrase)) and (rest := _stripped(phrase[verb.end() :])):
         rest = _FILLERS.sub("", rest)
         found = _leading(rest)
@@ -144,7 +155,7 @@ def _core(phrase: str) -> Iterator[str]:
 
 def _leading(rest: str) -> str | None:
     """The formula or number that a phrase begins with, as it stands there."""
-    if is_mathematics(rest):
+    if is_mathematics(rest) or (quantity.parse(rest) and len(_NUMBER.findall(rest)) == 1):
         return rest
     if found := _MATH.match(rest):
         return found[0]

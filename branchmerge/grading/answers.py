@@ -31,7 +31,7 @@ def readings(text: str) -> tuple[str, ...]:
     if (box := boxed(text)) is not None:
         return _inside(box)
     said, fenced = announced(text), _last_fence(text)
-    if said and not (fenced and fenced.start() >= said[0]):
+    if said and not (fenced and fenced.end() >= said[0]):
         return said[1]
     if fenced:
         inside = fenced[1].strip()

@@ -43,9 +43,9 @@ def grade(answer: str, gold: str, options: list[str]) -> Grade:
     if not found:
         return Grade("wrong", "no answer", "choice")
     named = next((place for place in (_named(one, options) for one in found) if place is not None), None)
-    if named is None and len(options) <= len(_LETTERS):
-        letter = concluded(answer, len(options))
-        named = None if letter is None else _LETTERS.index(letter)
+    if named is None and (letter := concluded(answer, len(options))) is not None:
+        index = _LETTERS.index(letter)
+        named = index if not any(_mentions(one, index, options) for one in found) else None
     if named is None:
         return Grade("wrong", "names no one option", "choice")
     return graded(named == right, gold, "choice")
@@ -95,6 +95,12 @@ def _places(said: str, options: list[str]) -> list[int]:
     bare = [_bare(option) for option in options]
     exact = [place for place, option in enumerate(bare) if spaced(option) == spaced(said)]
     return exact or [place for place, option in enumerate(bare) if plain(option) == plain(said)]
+
+
+def _mentions(said: str, index: int, options: list[str]) -> bool:
+    """Whether a text holds the words of another option."""
+    words = f" {plain(said)} "
+    return any(f" {plain(_bare(option))} " in words for place, option in enumerate(options) if place != index)
 
 
 def _agrees(rest: str, index: int, options: list[str]) -> bool:

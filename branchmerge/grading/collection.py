@@ -61,7 +61,7 @@ def parse(text: str, is_mathematics: bool) -> Collection | None:
         return Collection("bare", tuple(rows)) if not any("&" in row for row in rows) else None
     if is_mathematics:
         plain = _MEMBER.sub("", plain)
-        if sets := intervals(plain):
+        if sets := intervals(_MEMBER.sub("", re.sub(r"\\q?quad(?![a-z])", " ", _bracketed(text)))):
             return _of_intervals(sets)
         if len(pieces := _JOINED.split(plain)) > 1:
             return Collection("union", tuple(sorted(pieces)))
@@ -176,7 +176,7 @@ def are_equal(given: Collection, wanted: Collection, equal: Callable[[str, str],
     remaining = list(wanted.parts)
     parts = list(given.parts)
     if not has_order and len(set(remaining)) == len(remaining):
-        parts = list(dict.fromkeys(parts))  # a solution named twice is one
+        parts = list({re.sub(r"\s", "", part): part for part in parts}.values())  # a solution named twice is one
     if len(parts) != len(remaining):
         return False
     if has_order and (len(kinds) == 1 or is_named):

@@ -47,6 +47,8 @@ def _compare(answer: str, gold: str, rules: Equality) -> Grade:
     """The same of texts that are normal and without names in front."""
     if rules.grader == "auto" and clock.same(answer, gold):
         return Grade("correct", "", "text")
+    if mathematics.based(answer) and mathematics.based(gold):
+        return graded(mathematics.based(answer) == mathematics.based(gold), gold, "math")
     answer, gold = _with_points(text.in_digits(answer), text.in_digits(gold))
     if rules.grader in ("auto", "quantity"):
         grade = quantity.grade(answer, gold, rules)
@@ -106,7 +108,7 @@ def _same_parts(answer: str, gold: str, rules: Equality, is_mathematics: bool) -
     for one in (given, wanted):
         if one and one.kind == "{}" and len(one.parts) == 1:  # a set of one solution is that solution
             return _is_same(given.parts[0] if given else answer, wanted.parts[0] if wanted else gold, rules)
-    return values.are_equal(answer, gold, rules) or False
+    return r"\begin{" in answer + gold and bool(values.are_equal(answer, gold, rules))
 
 
 def _is_same(one: str, other: str, rules: Equality) -> bool:
@@ -129,7 +131,10 @@ def _is_word_for(one: str, other: str) -> bool:
 def of_gold(gold: str) -> tuple[str, ...]:
     """A gold answer as it stands, and what it announces or boxes where it is a whole solution."""
     found = readings(gold)
-    return tuple(dict.fromkeys((gold, found[0]))) if found else (gold,)
+    if not found or found[0] == gold:
+        return (gold,)
+    letter = re.match(r"\(?([A-J])\)?[.:]?\s+\S", found[0])
+    return (gold, found[0], *([letter[1]] if letter else []))
 
 
 def is_letter(gold: str) -> bool:

@@ -42,9 +42,12 @@ def unnamed(answer: str, gold: str) -> list[tuple[str, str]]:
 def _sides(text: str) -> list[str]:
     """What stands between the "=" of a text that is one equation or chain, else the text."""
     bare = undelimited(text)
+    if (inner := re.fullmatch(r"\(([^()]*=[^()]*)\)", bare)) is not None:
+        bare = inner[1].strip()
     if _OUTSIDE.search(bare) or _has_comma_outside(bare):
         return _named_block(bare) or [bare]
-    sides = [side.strip() for side in _EQUALS.split(bare)]
+    hidden = re.sub(r"\{[^{}]*\}", lambda found: found[0].replace("=", "\0"), bare)  # the = of a sum's bounds
+    sides = [side.strip().replace("\0", "=") for side in _EQUALS.split(hidden)]
     return sides if all(sides) else [bare]
 
 

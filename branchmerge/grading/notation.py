@@ -37,13 +37,15 @@ _SYNONYMS = (
     (re.compile(r"\\(?:varnothing)(?![a-z])|∅"), r"\\emptyset"),
     (re.compile(r"∞|(?<![\\A-Za-z])(?:infinity|infty|inf)(?![A-Za-z])"), r"\\infty "),
     (re.compile(r"\\log\s*_\s*\{?\s*e\s*\}?"), r"\\ln "),
+    (re.compile(r"\{\s*(\w+)\s*\\choose\s*(\w+)\s*\}"), r"\\binom{\1}{\2}"),
+    (re.compile(r"\\text\w*\s*\{[\s\\]*\}?\s*$"), ""),
     (re.compile(r"\{\s*,\s*\}"), ","),
     (re.compile(r"(?<=\d),\\!\s*(?=\d{3}(?!\d))"), ""),
     (re.compile(r"\^\s*\{\s*\\prime\s*\\prime\s*\}|\^\s*\\prime\s*\\prime|″"), "''"),
     (re.compile(r"\^\s*\{?\s*\\prime\s*\}?|′"), "'"),
-    (re.compile(r"\\begin\{(?:align|aligned|gathered|equation|split)\*?\}|\\end\{(?:align|aligned|gathered|equation|split)\*?\}"), " "),
-    (re.compile(r"(?<=[A-Za-z\d}])\s*&\s*(?==)|(?<==)\s*&"), ""),
+    (re.compile(r"(?<=[A-Za-z\d})])\s*&\s*(?==)|(?<==)\s*&"), ""),
 )
+_ENVIRONMENT = re.compile(r"\\(?:begin|end)\{(?:align|aligned|gathered|equation|split)\*?\}")
 _SIGNS = (
     (re.compile(r"(?<=\d)\\,(?=\d{3}(?!\d))"), ""),
     (re.compile(r"\\%"), "%"),
@@ -65,11 +67,17 @@ def normal(text: str) -> str:
     plain = _INVISIBLE.sub("", text)
     if _ESCAPED_TWICE.search(plain):
         plain = plain.replace("\\\\", "\\")
+    plain = without_environments(plain)
     plain = _WIDE.sub(lambda found: unicodedata.normalize("NFKC", found[0]), plain)
     plain = _VULGAR.sub(_vulgar, plain)
     for pattern, sign in _SYNONYMS:
         plain = pattern.sub(sign, plain)
     return plain.strip().removesuffix("\\").rstrip()
+
+
+def without_environments(text: str) -> str:
+    """A text without the commands that set lines of formulas under each other."""
+    return re.sub(r"&\s*=", "=", _ENVIRONMENT.sub(" ", text))
 
 
 def _vulgar(found: re.Match[str]) -> str:

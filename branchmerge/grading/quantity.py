@@ -12,7 +12,7 @@ from fractions import Fraction
 from branchmerge.grading.grade import Grade, graded
 from branchmerge.grading.notation import readable, without_words
 from branchmerge.grading.rules import Equality
-from branchmerge.grading.units import is_known, is_marked, ratio, same_spelling
+from branchmerge.grading.units import CHANGES, is_known, is_marked, ratio, same_spelling
 
 _CURRENCIES = {"$": "dollar", "€": "euro", "£": "pound sterling", "¥": "yen", "₹": "rupee"}
 _MONEY_WORDS = {"dollars": "dollar", "usd": "dollar", "euros": "euro", "eur": "euro", "gbp": "pound sterling"}
@@ -24,21 +24,15 @@ _NUMBER = re.compile(
     r"|\(?(?P<over>\d+)\)?\s*/\s*\(?(?P<under>\d+)\)?(?!\.?\d)"
     r"|(?:10\s*\^\s*\(?(?P<ten>[-+]?\d{1,4})\)?)(?!\.?\d)"
     r"|(?P<decimal>(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,3}(?: \d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+)"
-    r"(?:\s*(?:e|(?:[*×x]\s*)?10\s*\^)\s*\(?(?P<power>[-+]?\d{1,4})\)?(?!\.?\d))?)"
+    r"(?:\s*(?:e|(?:[*×x]\s*)?10\s*\^)\s*\(?(?P<power>[-+]?\d{1,4})\)?(?!\.?\d)"
+    r"(?:\s*[*×x]?\s*10\s*\^\s*\(?(?P<power2>[-+]?\d{1,4})\)?(?!\.?\d))?)?)"
     r"(?P<unit>(?:\s|(?![\d.,]))\D?.*)?",
     re.IGNORECASE | re.DOTALL,
 )
+_IN_PARENTHESES = re.compile(r"^\(\s*([-+]?[\d.,/ ]+)\)")
 _DEGREES = re.compile(r"(-?)(\d+)\s*°\s*(?:(\d+(?:\.\d+)?)\s*')?\s*(?:(\d+(?:\.\d+)?)\s*''?)?")
-# words behind a number that change it, so they are no unit: "5 more", "5 below", "5 factorial"
-_NO_UNITS = frozenset(
-    (
-        *("pi", "e", "i", "j", "or", "and", "to", "more", "less", "fewer", "below", "above", "not", "none", "negative"),
-        *("factorial", "squared", "cubed", "mod", "choose", "plus", "minus", "times", "over", "infinity", "inf"),
-        *("half", "halves", "thirds", "quarters", "tenths", "hundredths", "thousandths", "dozen", "dozens", "score"),
-        *("sqrt", "sin", "cos", "tan", "log", "ln", "exp"),
-    )
-)
-_FEWEST_DIGITS = 3  # from which on rounding is told from guessing
+_FEWEST_DIGITS = 3  # that count, in a number with a power of ten that others may be rounded to
+_FEWEST_ROUNDED = 5  # that count, in a decimal for an exact number: rounding is told from guessing
 _MAX_DIGITS = 400  # beyond it a number is no number: reading it would be the work of the one who wrote it
 
 
@@ -66,7 +60,7 @@ class Quantity:
 
 def parse(text: str) -> Quantity | None:
     """The number a text is, with its unit; None where it is anything else."""
-    plain = readable(text)
+    plain = _IN_PARENTHESES.sub(r"\1", readable(text))
     if len(plain) >= _MAX_DIGITS:
         return None
     if degrees := _DEGREES.fullmatch(plain):
@@ -102,7 +96,8 @@ def _in_degrees(match: re.Match[str]) -> Quantity:
 def _bare_unit(text: str) -> str:
     r"""What stands behind the number, without what is in \text{} and its like."""
     match = _NUMBER.fullmatch(readable(without_words(text)))
-    return (match["unit"] or "") if match else "?"
+    apart = " " if re.search("[²³]", text) else ""  # raised as in print, so no formula's letter
+    return apart + (match["unit"] or "") if match else "?"
 
 
 def _value(match: re.Match[str]) -> Fraction | None:
@@ -110,7 +105,7 @@ def _value(match: re.Match[str]) -> Fraction | None:
     if match["ten"] is not None:
         return Fraction(10) ** int(match["ten"])
     if match["decimal"] is not None:
-        return Fraction(match["decimal"].replace(",", "").replace(" ", "").rstrip(".")) * Fraction(10) ** int(match["power"] or 0)
+        return Fraction(match["decimal"].replace(",", "").replace(" ", "").rstrip(".")) * Fraction(10) ** (int(match["power"] or 0) + int(match["power2"] or 0))
     whole, top, bottom = match["whole"] or 0, match["top"] or match["over"], match["bottom"] or match["under"]
     return int(whole) + Fraction(int(top), int(bottom)) if int(bottom) else None
 
@@ -133,7 +128,7 @@ def _is_unit(words: str) -> bool:
     if words in {"", "%", *_CURRENCIES.values()}:
         return True
     first = words.split()[0]
-    if (first if len(first) == 1 else first.casefold()) in _NO_UNITS or words[0] in "+-=<>^!,;:([{|":
+    if (first if len(first) == 1 else first.casefold()) in CHANGES or words[0] in "+-=<>^!,;:([{|":
         return False
     return words[0].isalpha() or words[0] in "°'\"Ωµμ/¢" or bool(re.fullmatch(r"10\^-?\d+ [A-Za-z].*", words))
 
@@ -212,5 +207,5 @@ def _last_place(number: Quantity) -> Fraction:
 
 
 def is_rounded_from(given: Quantity, exact: Fraction) -> bool:
-    """Whether a decimal of three digits and more is an exact number, rounded or cut in its last digit."""
-    return given.has_point and given.n_digits >= _FEWEST_DIGITS and abs(given.value - exact) < _last_place(given)
+    """Whether a decimal of five digits and more is an exact number, rounded or cut in its last digit."""
+    return given.has_point and given.n_digits >= _FEWEST_ROUNDED and abs(given.value - exact) < _last_place(given)

@@ -13,7 +13,7 @@ class Equality:
     Args:
         relative_tolerance: Numbers this close count as equal where they are not exact.
         unit_may_be_missing: Whether a number alone is right where the gold has a unit that is no variable.
-        may_be_rounded: Whether a decimal of three digits and more is right for the exact number it is rounded from.
+        may_be_rounded: Whether a decimal of five digits and more is right for the exact number it is rounded from.
         yes_is_true: Whether Yes, True and Y are one answer, and No, False and N.
     """
 

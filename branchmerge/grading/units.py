@@ -25,6 +25,15 @@ _SPELLINGS = (
     (re.compile(r"\^"), "**"),
     (re.compile(r"(?<=[A-Za-zΩµμ])(-?\d+)"), r"**\1"),  # m/s2, m s-1
 )
+# words behind a number that change it, so they are no unit: "5 more", "5 below", "5 factorial"
+CHANGES = frozenset(
+    (
+        *("pi", "e", "i", "j", "or", "and", "to", "more", "less", "fewer", "below", "above", "not", "none", "negative"),
+        *("factorial", "squared", "cubed", "mod", "choose", "plus", "minus", "times", "over", "infinity", "inf"),
+        *("half", "halves", "thirds", "quarters", "tenths", "hundredths", "thousandths", "dozen", "dozens", "score"),
+        *("sqrt", "sin", "cos", "tan", "log", "ln", "exp", "if", "for", "is", "of", "where"),
+    )
+)
 # names that pint knows and people use as numbers or variables
 _NO_UNITS = frozenset({"pi", "π", "e", "i", "j", "x", "y", "z", "n", "inf", "nan"})
 _ALLOWED = re.compile(r"[A-Za-zÅΩµμ°%'\"*/^()\s.\d·⋅×⁰¹²³⁴⁵⁶⁷⁸⁹⁻-]{1,60}")
@@ -61,12 +70,17 @@ def is_marked(unit: str, bare: str) -> bool:
     """
     letters = _LETTERS.findall(bare)
     if not letters:
-        return True
-    if not all(len(run) >= _FEWEST_LETTERS or run in _SYMBOLS for run in letters):
+        return bool(_LETTERS.search(unit)) or any(sign in unit for sign in "°%'\"¢")
+    if not all(_is_word(run) or run in _SYMBOLS for run in letters):
         return False
-    is_word = any(len(run) >= _FEWEST_LETTERS for run in letters)
+    is_word = any(map(_is_word, letters))
     is_apart = bare.startswith(" ") or len(_LETTERS.findall(unit)) > 1 or re.search("[²³]", bare) is not None
     return is_word or (is_apart and is_known(unit))
+
+
+def _is_word(run: str) -> bool:
+    """Letters that nobody takes for a variable or a product of some: three and more, or Chinese."""
+    return len(run) >= _FEWEST_LETTERS or re.fullmatch("[\u4e00-\u9fff]+", run) is not None
 
 
 def _spelled(unit: str) -> str:
@@ -140,7 +154,7 @@ def _parted(text: str) -> tuple[str, str]:
         return text, ""
     unit = readable(match[0])
     words = unit.casefold().split()
-    if not words or {"and", "or", "if", "for", "to", "is", "mod", "where"} & set(words):
+    if not words or CHANGES & set(words):
         return text, ""
     is_sure = is_marked(unit, " " + readable(without_words(match[0])) if without_words(match[0]).strip() else "")
     return (bare[: len(bare) - len(match[0])].strip(), unit) if is_sure else (text, "")

@@ -20,7 +20,7 @@ def are_equal(answer: str, gold: str, rules: Equality) -> bool | None:
     """Whether two expressions, equations, inequalities or matrices are equal; None where one of them cannot be read."""
     if based(gold) or based(answer):
         return based(answer) == based(gold)
-    sides, gold_sides = _RELATION.split(undelimited(answer)), _RELATION.split(undelimited(gold))
+    sides, gold_sides = _related(undelimited(answer)), _related(undelimited(gold))
     if len(sides) != len(gold_sides):
         return False
     if len(sides) > 3:  # noqa: PLR2004
@@ -32,6 +32,12 @@ def are_equal(answer: str, gold: str, rules: Equality) -> bool | None:
         return _same(*expressions, answer, gold, rules)
     left, right, gold_left, gold_right = expressions
     return _same_relation(left - right, sides[1].strip(), gold_left - gold_right, gold_sides[1].strip())
+
+
+def _related(text: str) -> list[str]:
+    """Sides and the signs between them, outside of braces."""
+    hidden = re.sub(r"\{[^{}]*\}", lambda found: found[0].replace("=", "\0"), text)
+    return [part.replace("\0", "=") for part in _RELATION.split(hidden)]
 
 
 def _same(one: Any, other: Any, answer: str, gold: str, rules: Equality) -> bool:
@@ -74,7 +80,11 @@ def _same_values(one: Any, other: Any, relative_tolerance: Fraction) -> bool:
     """Equal at all points tried; with a constant of integration in both, equal but for a constant."""
     import sympy
 
+    small, large = sympy.Symbol("c"), sympy.Symbol("C")
     both = (one, other)
+    if {small, large} <= one.free_symbols | other.free_symbols:
+        both = tuple(part.subs(small, large) if small in part.free_symbols and large not in part.free_symbols else part for part in both)
+        one, other = both
     if any(part.has(sympy.zoo, sympy.nan) for part in both):
         return False
     if any(part.has(sympy.oo, -sympy.oo) for part in both):
@@ -84,7 +94,7 @@ def _same_values(one: Any, other: Any, relative_tolerance: Fraction) -> bool:
     if pairs is None:
         return False
     differences = [value - target for value, target in pairs]
-    if _has_constant(one) and _has_constant(other):
+    if all(_has_constant(part) for part in both):
         differences = [difference - differences[0] for difference in differences]
     allowed = max(float(relative_tolerance), 10.0**-_AGREEING)
     return all(
