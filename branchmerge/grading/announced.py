@@ -28,6 +28,7 @@ _FILLERS = re.compile(
     r"|approximately|about|exactly|equal to|given by|option|choice|now|obviously|also|probably)\b[\s,:]*)+",
     re.IGNORECASE,
 )
+_DENIED = re.compile(r"(?:\b(?:not|never|neither|unlike|unknown|less|more|between)\b|n't\b|不)", re.IGNORECASE)
 _REMARK = re.compile(
     r"\s*[,;(—–]?\s*\b(?:because|since|as|which|where|so|given|but|not|it|and\s+(?:we|it|this|not)|non|i\s+hope)\b"
     r"|\s*(?:，|。|因为|而不是|不是)|!(?=\s)",
@@ -116,7 +117,7 @@ def _sentence(text: str, start: int) -> tuple[str, str]:
 
 def _readings(phrase: str, line: str) -> Iterator[str]:
     bare = _FILLERS.sub("", _stripped(phrase))
-    if not bare:
+    if not bare or _DENIED.match(bare):
         return
     yield bare
     cut = _REMARK.split(bare, maxsplit=1)[0].strip(" ,;")
@@ -144,6 +145,8 @@ def _core(phrase: str) -> Iterator[str]:
     bold = _BOLD.findall(phrase)
     if len(bold) == 1:
         yield bold[0].strip()
+        return
+    if _DENIED.search(phrase):
         return
     formulas = [next(filter(None, groups)) for groups in _MATH.findall(phrase)]
     numbers = _NUMBER.findall(_MATH.sub(" ", phrase))

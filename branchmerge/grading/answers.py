@@ -30,23 +30,29 @@ def readings(text: str) -> tuple[str, ...]:
         return readings(tagged)
     if (box := boxed(text)) is not None:
         return _inside(box)
+    whole = text.strip()
+    if (value := _from_json(whole)) is not None:
+        return value
     said, fenced = announced(text), _last_fence(text)
     if said and not (fenced and fenced.end() >= said[0]):
         return said[1]
     if fenced:
         inside = fenced[1].strip()
         return _from_json(inside) or (inside,)
-    whole = text.strip()
-    return tuple(dict.fromkeys(_from_json(whole) or (whole, *closing(whole)))) if whole else ()
+    return tuple(dict.fromkeys((whole, *closing(whole)))) if whole else ()
 
 
+_MAX_END_SIGNS = 20
 _MAX_TAIL = 400_000  # characters; nobody's final answer is further from the end
 
 
 def _ended(text: str) -> str:
     """A text without the signs of a tokenizer that end it."""
     text = text.rstrip()
-    while (end := _END_OF_TEXT.search(text, max(0, len(text) - 50))) is not None:
+    for _ in range(_MAX_END_SIGNS):
+        end = _END_OF_TEXT.search(text, max(0, len(text) - 50))
+        if end is None:
+            break
         text = text[: end.start()].rstrip()
     return text
 

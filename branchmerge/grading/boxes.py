@@ -13,6 +13,7 @@ _BARE = re.compile(r"[-+]?[\w.]+")
 _FILLER = re.compile(r"\\q?quad(?![a-z])|\\[,;:!()\[\]]|[\s$,;&*]")
 _TEXT = re.compile(r"\\text\w*\s*\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z](?:_\{?\w+\}?)?(?:\([A-Za-z]\))?\s*=")
+_MAX_JOINED = 50  # boxes
 _MAX_BETWEEN = 80  # characters
 _MAX_UNIT = 40  # characters, behind a box
 _END = re.compile(r"\s*\.?\s*(?:$|\n|\.\s|,\s|;)")
@@ -34,7 +35,7 @@ def boxed(text: str) -> str | None:
     if not boxes:
         return None
     last = [boxes[-1]]
-    for box in reversed(boxes[:-1]):
+    for box in reversed(boxes[-_MAX_JOINED:-1]):
         between = text[box.end : last[0].start]
         if not _is_joined(between) or box.end > last[0].start:
             break

@@ -16,6 +16,7 @@ _NAMED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ANOTHER = re.compile(r"\b([A-Z])\b")  # in capitals: "a" is mostly the article
+_OF_OPTIONS = re.compile(r"\b(?!I(?:\s+[a-z]|'))(?!A\s+(?!because|since|as|is|or|and)[a-z])([A-Z])\b")  # no pronoun, no article
 _DENIED = re.compile(
     r"(?:\b(?:not|isn't|can't\s+be|cannot\s+be|rather\s+than|instead\s+of|non|neither|nor)|不是|而不是)\s+(?:it\s+be\s+|to\s+be\s+)?"
     r"\(?[A-Z]\b\)?(?:\s*(?:,|or|and|nor)\s*\(?[A-Z]\b\)?)*"
@@ -39,8 +40,8 @@ def grade(answer: str, gold: str, options: list[str]) -> Grade:
     right = _named(gold, options)
     if right is None:
         return Grade("unverifiable", f"{gold} is no option", "choice")
-    found = readings(answer)
-    if not found:
+    found = (answer.strip(), *readings(answer))
+    if not found[0]:
         return Grade("wrong", "no answer", "choice")
     named = next((place for place in (_named(one, options) for one in found) if place is not None), None)
     if named is None and (letter := concluded(answer, len(options))) is not None:
@@ -65,9 +66,9 @@ def concluded(answer: str, count: int) -> str | None:
     letters = _LETTERS[:count]
     for said in readings(answer)[:3]:
         kept = _DENIED.sub(" ", said)
-        named = {letter for letter in _ANOTHER.findall(kept) if letter in letters}
-        if len(said) <= _LONGEST // 10 and len(named) == 1:
-            return named.pop()
+        named = {letter for letter in _OF_OPTIONS.findall(kept) if letter in letters}
+        if len(said) <= _LONGEST // 10 and named:
+            return named.pop() if len(named) == 1 else None
     kept = _DENIED.sub(" ", answer[-_LONGEST:])
     found = [letter for letter in _CONCLUDED.findall(kept) if letter in letters]
     return found[-1] if found else None

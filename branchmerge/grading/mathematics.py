@@ -46,7 +46,7 @@ _SIGNS = (
 _PERIODIC = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{\s*(\d+)\s*\}")
 _FUNCTION = re.compile(rf"(?<![\\A-Za-z])({'|'.join(_FUNCTIONS)})(?![A-Za-z])")
 _BASE = re.compile(r"\(?([0-9A-Fa-f]+)\)?\s*_\s*\{?\s*(?:\\text\w*\s*\{)?\s*(\d+|[a-z]+)\s*\}*")
-_MAX_LENGTH = 2000  # characters; nobody's final expression is longer
+_MAX_LENGTH = 1000  # characters; nobody's final expression is longer
 
 
 def looks_like(text: str) -> bool:
@@ -122,7 +122,7 @@ def expression(text: str) -> Any:
     from latex2sympy2_extended import latex2sympy
     from latex2sympy2_extended.latex2sympy2 import ConversionConfig
 
-    if len(text) > _MAX_LENGTH:
+    if len(text) > _MAX_LENGTH or text.count("{") != text.count("}"):
         return None
     try:
         parsed = latex2sympy(

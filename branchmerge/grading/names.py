@@ -16,7 +16,7 @@ _NAME = re.compile(
 )
 _DEPENDENT = re.compile(r"y|[a-zA-Z]\([a-z]\)")
 _NUMBER = re.compile(r"[-+]?[\d.,]+")
-_OUTSIDE = re.compile(r"[\\]begin|[<>]|\\[lg]eq(?![a-z])|[;]")
+_OUTSIDE = re.compile(r"[\\]begin|\\text\w*\{\s*(?:and|or)\b|\b(?:and|or)\b|\\pm(?![a-z])|[<>]|\\[lg]eq(?![a-z])|[;]")
 
 
 def unnamed(answer: str, gold: str) -> list[tuple[str, str]]:

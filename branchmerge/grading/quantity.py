@@ -143,6 +143,8 @@ def grade(answer: str, gold: str, rules: Equality) -> Grade | None:
     if "%" in (given.unit, wanted.unit) and "" in (given.unit, wanted.unit):
         return graded(_as_percent(given, wanted, rules), gold, "quantity")
     if given.unit and wanted.unit:
+        if len(given.unit) == len(wanted.unit) == 1 and given.unit.casefold() == wanted.unit.casefold():
+            return None  # 2l is not 2L: they may be variables
         return _converted(given, wanted, gold, rules)
     if not (given.is_marked and wanted.is_marked):
         return None
@@ -208,4 +210,7 @@ def _last_place(number: Quantity) -> Fraction:
 
 def is_rounded_from(given: Quantity, exact: Fraction) -> bool:
     """Whether a decimal of five digits and more is an exact number, rounded or cut in its last digit."""
-    return given.has_point and given.n_digits >= _FEWEST_ROUNDED and abs(given.value - exact) < _last_place(given)
+    missing = abs(exact) - abs(given.value)
+    place = _last_place(given)
+    is_near = -place / 2 <= missing < place and given.value * exact >= 0
+    return given.has_point and given.n_digits >= _FEWEST_ROUNDED and is_near

@@ -56,9 +56,17 @@ def are_equal(answer: str, gold: str, yes_is_true: bool) -> bool:
     Args:
         yes_is_true: Whether yes, true and y are one answer.
     """
-    given, wanted = _ARTICLE.sub("", plain(answer)), _ARTICLE.sub("", plain(gold))
+    return _words(answer) == _words(gold) or say_the_same(answer, gold, yes_is_true)
+
+
+def say_the_same(answer: str, gold: str, yes_is_true: bool) -> bool:
+    """Whether two texts are among the few that say one thing in several words."""
     groups = (_NONE, _UNDEFINED, *((_TRUE, _FALSE) if yes_is_true else ()))
-    return given == wanted or any(given in group and wanted in group for group in groups)
+    return any(_words(answer) in group and _words(gold) in group for group in groups)
+
+
+def _words(text: str) -> str:
+    return _ARTICLE.sub("", plain(text))
 
 
 def grade(answer: str, gold: str, yes_is_true: bool = False) -> Grade:

@@ -56,9 +56,10 @@ def _same(one: Any, other: Any, answer: str, gold: str, rules: Equality) -> bool
             return False
         tolerance = Fraction(rules.relative_tolerance)
     elif rules.may_be_rounded and re.search(r"\d\.\d", answer):
-        if not other.free_symbols:
-            return _is_rounded(answer, other)
-        tolerance = Fraction(rules.relative_tolerance)
+        if other.free_symbols:
+            tolerance = Fraction(rules.relative_tolerance)
+        elif (given := quantity.parse(answer)) is not None:
+            return _is_rounded(given, other)
     return _same_values(one, other, tolerance)
 
 
@@ -67,13 +68,10 @@ def _is_worked_out(answer: str) -> bool:
     return not re.search(r"\\?(?:pi|sqrt|ln|log|exp|sin|cos|tan)(?![a-z])|π|√|(?<![A-Za-z\\])e(?![A-Za-z])", answer)
 
 
-def _is_rounded(answer: str, exact: Any) -> bool:
+def _is_rounded(given: quantity.Quantity, exact: Any) -> bool:
     """Whether a decimal is an exact constant rounded to its last digit."""
-    given = quantity.parse(answer)
     value = exact.evalf(_DIGITS)
-    if given is None or not value.is_Float:
-        return False
-    return quantity.is_rounded_from(given, Fraction(str(value)))
+    return bool(value.is_Float) and quantity.is_rounded_from(given, Fraction(str(value)))
 
 
 def _same_values(one: Any, other: Any, relative_tolerance: Fraction) -> bool:
