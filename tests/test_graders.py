@@ -7,8 +7,8 @@ import pytest
 
 from branchmerge.grading import majority, task
 from branchmerge.grading.answers import final_answer
-from branchmerge.grading.equality import Equality, Grader
 from branchmerge.grading.grade import Grade
+from branchmerge.grading.rules import Equality, Grader
 from tests.conftest import ROOT
 
 RULES = Equality(grader="auto", relative_tolerance=1e-3, unit_may_be_missing=False)
@@ -107,7 +107,8 @@ def test_the_tolerance_is_for_what_was_measured(answer: str, gold: str, toleranc
         (r"\boxed{1}, or \boxed{\frac{1}{2}}", r"\frac{1}{2}"),
         (r"\boxed{4} and \boxed{5", "4"),
         ("see\n```python\ndef f(x): return x\n```\ndone", "def f(x): return x"),
-        ("```\n4\n```\nThe answer is 5", "4"),
+        ("```\n4\n```\nThe answer is 5", "5"),
+        ("The answer is\n```\n5\n```", "5"),
         ("The final answer is 7.", "7"),
         ("First.\nAnswer: 8\nBye", "8"),
         ("**Answer:** 9", "9"),

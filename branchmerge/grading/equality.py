@@ -1,71 +1,102 @@
-"""Is an answer the gold one? Text, then quantity, then the parts of a collection, then mathematics."""
+"""Is an answer the gold one? Tokens, then times, quantities, the parts of a collection, mathematics and words."""
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
 
-from branchmerge.grading import collection, mathematics, quantity, text
+from branchmerge.grading import choice, clock, collection, mathematics, quantity, text, values
+from branchmerge.grading.answers import readings
 from branchmerge.grading.grade import Grade, graded
-from branchmerge.grading.notation import undelimited
+from branchmerge.grading.names import unnamed
+from branchmerge.grading.notation import normal, tokens, undelimited
+from branchmerge.grading.rules import Equality
+from branchmerge.grading.units import without_unit
 
-Grader = Literal["auto", "text", "quantity", "math"]
-
-# x, x_1, f(x), area, (x, y)
-_NAME = re.compile(
-    r"^\s*([A-Za-z](?:_\{?\w+\}?|\([A-Za-z](?:,\s*[A-Za-z])*\))?|[a-z]+|\([A-Za-z](?:,\s*[A-Za-z])*\))\s*=(?!=)\s*([^=]+)$",
-    re.DOTALL,
-)
 _MAX_PARTS = 500
+_MAX_LENGTH = 10_000  # characters; longer texts are compared as they are
+_LETTER = re.compile(r"[A-J]|\([A-Ja-j]\)")
+_LETTERS = re.compile(r"[A-J](?:\s*(?:,|and|,\s*and)?\s*[A-J])+")
+_WITH_POINT = re.compile(r"-?\d+\.\d+")
+_WITH_COMMA = re.compile(r"-?\d+,(?:\d{2}|\d{4,})")
 
 
-@dataclass(frozen=True)
-class Equality:
-    """What counts as equal.
-
-    Args:
-        relative_tolerance: Numbers this close count as equal where they are not exact.
-        unit_may_be_missing: Whether a number alone is right where the gold has a unit.
-    """
-
-    grader: Grader
-    relative_tolerance: float
-    unit_may_be_missing: bool
+def best(answers: Sequence[str], gold: str, rules: Equality) -> Grade:
+    """The verdict on the readings of one answer: correct where one of them is the gold one, else that on the first."""
+    grades = []
+    for answer in answers:
+        grade = compare(answer, gold, rules)
+        if grade.verdict == "correct":
+            return grade
+        grades.append(grade)
+    return grades[0]
 
 
 def compare(answer: str, gold: str, rules: Equality) -> Grade:
     """The verdict on an answer that is compared with a gold one."""
     if text.spaced(answer) == text.spaced(gold):
         return Grade("correct", "", "text")
-    if rules.grader == "text":
+    if rules.grader == "text" or max(len(answer), len(gold)) > _MAX_LENGTH:
         return text.grade(answer, gold)
-    answer, gold = _unnamed(answer, gold)
+    answer, gold = normal(answer), normal(gold)
+    if rules.grader != "quantity" and (tokens(answer) == tokens(gold) or _same_letter(answer, gold)):
+        return Grade("correct", "", "text")
+    grades = [_compare(*pair, rules) for pair in unnamed(answer, gold)]
+    return next((grade for grade in grades if grade.verdict == "correct"), grades[0])
+
+
+def _compare(answer: str, gold: str, rules: Equality) -> Grade:
+    """The same of texts that are normal and without names in front."""
+    if rules.grader == "auto" and (clock.same(answer, gold) or text.say_the_same(answer, gold, rules.yes_is_true)):
+        return Grade("correct", "", "text")
+    if mathematics.based(answer) and mathematics.based(gold):
+        return graded(mathematics.based(answer) == mathematics.based(gold), gold, "math")
+    answer, gold = _with_points(text.in_digits(answer), text.in_digits(gold))
     if rules.grader in ("auto", "quantity"):
-        grade = quantity.grade(answer, gold, rules.relative_tolerance, rules.unit_may_be_missing)
+        grade = quantity.grade(answer, gold, rules)
         if grade is not None:
             return grade
         if rules.grader == "quantity":
             return Grade("wrong", f"no quantity like {gold}", "quantity")
+        answer, gold = without_unit(answer, gold, rules.unit_may_be_missing) or (answer, gold)
     is_mathematics = mathematics.looks_like(gold)
     is_equal = _same_parts(answer, gold, rules, is_mathematics)
     if is_equal is None and is_mathematics:
         is_equal = _same_value(answer, gold, rules)
     if is_equal is None:
-        return text.grade(answer, gold)
+        return text.grade(answer, gold, rules.yes_is_true)
     return graded(is_equal, gold, "math" if is_mathematics else "text")
 
 
-def _unnamed(answer: str, gold: str) -> tuple[str, str]:
-    """Without "x =" in front, where only one has it or both have the same."""
-    named, gold_named = _NAME.match(undelimited(answer)), _NAME.match(undelimited(gold))
-    if named and gold_named:
-        return (named[2], gold_named[2]) if named[1] == gold_named[1] else (answer, gold)
-    if named and "=" not in gold:
-        return named[2], gold
-    return answer, gold_named[2] if gold_named and "=" not in answer else gold
+def _with_points(answer: str, gold: str) -> tuple[str, str]:
+    """A decimal comma as a point, where the other has a point and the comma is none between thousands."""
+    one, other = undelimited(answer), undelimited(gold)
+    if _WITH_COMMA.fullmatch(one) and _WITH_POINT.fullmatch(other):
+        return one.replace(",", "."), gold
+    if _WITH_COMMA.fullmatch(other) and _WITH_POINT.fullmatch(one):
+        return answer, other.replace(",", ".")
+    return answer, gold
+
+
+def _same_letter(answer: str, gold: str) -> bool:
+    """The letters of options, without the options: C for (C) and its words, AC for A, C."""
+    wanted = text.unquoted(gold)
+    if _LETTERS.fullmatch(wanted) and "," in wanted:
+        given = text.unquoted(answer)
+        return bool(_LETTERS.fullmatch(given)) and sorted(re.findall("[A-J]", given)) == sorted(
+            re.findall("[A-J]", wanted)
+        )
+    if not _LETTER.fullmatch(wanted):
+        return False
+    said = choice.letter_of(answer)
+    is_apart = said is not None and (len(answer.strip("().")) == 1 or bool(re.match(r"\(?[A-Ja-j][).:]", answer)))
+    return is_apart and said == wanted.strip("()").upper()
 
 
 def _same_parts(answer: str, gold: str, rules: Equality, is_mathematics: bool) -> bool | None:
     """Whether two collections are equal; None where neither is one, or only one is and it is of words."""
+    if is_mathematics and r"\begin{" in answer and r"\begin{" in gold:
+        found = values.are_equal(answer, gold, rules)
+        if found:
+            return True
     given = collection.parse(answer, is_mathematics)
     wanted = collection.parse(gold, is_mathematics)
     if given and wanted:
@@ -77,7 +108,7 @@ def _same_parts(answer: str, gold: str, rules: Equality, is_mathematics: bool) -
     for one in (given, wanted):
         if one and one.kind == "{}" and len(one.parts) == 1:  # a set of one solution is that solution
             return _is_same(given.parts[0] if given else answer, wanted.parts[0] if wanted else gold, rules)
-    return False
+    return r"\begin{" in answer + gold and bool(values.are_equal(answer, gold, rules))
 
 
 def _is_same(one: str, other: str, rules: Equality) -> bool:
@@ -89,9 +120,23 @@ def _same_value(answer: str, gold: str, rules: Equality) -> bool | None:
         return None
     if not mathematics.looks_like(answer):
         return False
-    return mathematics.are_equal(answer, gold, rules.relative_tolerance)
+    return values.are_equal(answer, gold, rules)
 
 
 def _is_word_for(one: str, other: str) -> bool:
     """Letters beside letters or beside a quantity are a word, or an option's letter, and no variable."""
     return one.isalpha() and (other.isalpha() or quantity.parse(other) is not None)
+
+
+def of_gold(gold: str) -> tuple[str, ...]:
+    """A gold answer as it stands, and what it announces or boxes where it is a whole solution."""
+    found = readings(gold)
+    if not found or found[0] == gold:
+        return (gold,)
+    letter = re.match(r"\(?([A-J])\)?[.:]?\s+\S", found[0])
+    return (gold, found[0], *([letter[1]] if letter else []))
+
+
+def is_letter(gold: str) -> bool:
+    """Whether a gold answer is the letter of an option and no more."""
+    return _LETTER.fullmatch(gold.strip()) is not None

@@ -17,10 +17,10 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from branchmerge.core.machine import Machine
 from branchmerge.grading import task
-from branchmerge.grading.equality import Equality, Grader
 from branchmerge.grading.fences import programs
 from branchmerge.grading.grade import Grade
 from branchmerge.grading.majority import MajorityParams
+from branchmerge.grading.rules import Equality, Grader
 from branchmerge.grading.workers import Workers
 from branchmerge.programs.blocks import Block
 from branchmerge.programs.grader import ProgramGrader, ProgramParams
@@ -33,7 +33,9 @@ class VerifyParams(ProgramParams):
         grader: Of prompts without tests and choices; auto takes the first that fits: equal text, quantity, math, text.
         graders: By domain, where it is another. Benchmarks are graded by the grader of their domain.
         relative_tolerance: Numbers this close count as equal where they are not exact; 0 for exact.
-        unit_may_be_missing: Whether a number alone is right where the gold answer has a unit.
+        unit_may_be_missing: Whether a number alone is right where the gold answer has a unit (that is no variable).
+        may_be_rounded: Whether a decimal of five digits and more is right for the exact number it is rounded from.
+        yes_is_true: Whether Yes, True and Y are one answer, and No, False and N.
         wall_s: A comparison that takes longer is unverifiable.
         memory_mib: Address space a comparison may take.
         majority: When the most frequent answer counts as correct for want of a gold one; null for never.
@@ -45,7 +47,9 @@ class VerifyParams(ProgramParams):
     grader: Grader
     graders: dict[str, Grader] = Field(default_factory=dict)
     relative_tolerance: float = Field(ge=0, lt=1)
-    unit_may_be_missing: bool
+    unit_may_be_missing: bool = True
+    may_be_rounded: bool = True
+    yes_is_true: bool = True
     wall_s: PositiveFloat
     memory_mib: PositiveInt
     majority: MajorityParams | None = None
@@ -92,6 +96,8 @@ class Judge:
             grader=params.graders.get(domain or "", params.grader),
             relative_tolerance=params.relative_tolerance,
             unit_may_be_missing=params.unit_may_be_missing,
+            may_be_rounded=params.may_be_rounded,
+            yes_is_true=params.yes_is_true,
         )
         self._workers = Workers(workers, params.wall_s, params.memory_mib, self._rules.grader)
         self._n_ahead = 2 * workers

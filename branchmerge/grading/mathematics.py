@@ -1,82 +1,66 @@
-r"""Mathematical expressions: equal when they have one value at every point tried, to 40 digits.
+r"""Mathematical expressions, read by the parser of math-verify from LaTeX or from what is typed plainly.
 
-Read by the parser of math-verify. Its comparison is not used: it takes (1,2) for {1,2} and rounds.
-Whatever hangs here is ended by the worker's limits.
+Its comparison is not used: it takes (1,2) for {1,2} and rounds. Whatever hangs here is ended by the worker's limits.
 """
 
 import re
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 from branchmerge.grading.notation import powers_lowered, undelimited, unstyled, words_bare
+from branchmerge.grading.text import in_digits
 
 _FUNCTIONS = (
     *("arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "sin", "cos", "tan", "cot", "sec", "csc"),
     *("asin", "acos", "atan", "log", "ln", "exp", "sqrt", "min", "max", "gcd", "lcm"),
 )
 _WORDS = {*_FUNCTIONS, "pi", "infinity", "inf", "infty", "and", "or", "dx", "theta", "alpha", "beta", "frac", "mod"}
-_SHORT_WORDS = frozenset(
-    [
-        "am",
-        "an",
-        "as",
-        "at",
-        "be",
-        "by",
-        "do",
-        "go",
-        "he",
-        "if",
-        "in",
-        "is",
-        "it",
-        "me",
-        "my",
-        "no",
-        "of",
-        "on",
-        "so",
-        "to",
-        "up",
-        "us",
-        "we",
-    ]
-)
+_SHORT_WORDS = frozenset("am an as at be by do go he if in is it me my no of on so to up us we".split())
 _VOWEL = re.compile("[aeou]")
+_GROUP = r"(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\w))"
 _SIGNS = (
-    (re.compile(r"\\[dtc]frac(?![a-z])"), r"\\frac"),
     (re.compile(r"\*\*"), "^"),
+    (re.compile(r"(\^\s*(?:\{[^{}]*\}|\d))\s+(?=\d)"), r"\1 \\cdot "),  # 2^6 3^5
     (re.compile(r"[*·⋅×]|\\times(?![a-z])"), r" \\cdot "),
     (re.compile(r"÷"), r" \\div "),
     (re.compile(r"(?<![\\A-Za-z])a(?=(?:sin|cos|tan)(?![A-Za-z]))"), "arc"),
     (re.compile(r"(?<![\\A-Za-z])log(?=\()"), "ln"),  # typed as code, where log is the natural one
     (re.compile(r"π|(?<![\\A-Za-z])pi(?![A-Za-z])"), r"\\pi "),
-    (re.compile(r"∞|(?<![\\A-Za-z])(?:infinity|infty|inf)(?![A-Za-z])"), r"\\infty "),
     (re.compile(r"^\+\s*(?=\\infty)"), ""),
     (re.compile(r"√\s*(\d+|[A-Za-z])"), r"\\sqrt{\1}"),
     (re.compile(r"√\s*(?=\()"), "sqrt"),
     (re.compile(r"\\frac\s*(\d)\s*(\d)"), r"\\frac{\1}{\2}"),
     (re.compile(r"\\frac\s*(\d)\s*\{"), r"\\frac{\1}{"),
-    (re.compile(r"(\\frac\{[^{}]*\})\s*(\d)"), r"\1{\2}"),
+    (re.compile(r"(\\frac\{(?:[^{}]|\{[^{}]*\})*\})\s*(\w)"), r"\1{\2}"),
     (re.compile(r"\\sqrt\s*(\d|[A-Za-z])"), r"\\sqrt{\1}"),
     (re.compile(r"(\d),(?=\d{3}(?!\d))"), r"\1"),
     (re.compile(r"\^\s*\{?\s*\\circ\s*\}?|°"), r" \\cdot \\frac{\\pi}{180} "),
+    (re.compile(r"(?<![A-Za-z\\])C_\{?(\d+)\}?\^\{?(\d+)\}?"), r"\\binom{\1}{\2}"),
+    # latex2sympy loses the base of a logarithm inside an exponent of e
+    (re.compile(rf"\\log\s*_\s*{_GROUP}(?!\s*\^)"), lambda found: rf"\frac{{1}}{{\ln {{{found[1] or found[2]}}}}} \ln "),
+    (re.compile(r"(?<![\\A-Za-z])E(?=_)"), r"\\Xi "),  # a name, where latex2sympy sees Euler's number
+    (re.compile(r"(?<=\d)j(?![A-Za-z])"), "i"),
+    (re.compile(r"(?<=[A-Za-z])\s*'"), r"\\prime "),
 )
+_PERIODIC = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{\s*(\d+)\s*\}")
 _FUNCTION = re.compile(rf"(?<![\\A-Za-z])({'|'.join(_FUNCTIONS)})(?![A-Za-z])")
-_BASE = re.compile(r"\(?([0-9A-Fa-f]+)\)?\s*_\s*\{?\s*(\d+)\s*\}?")
-_DIGITS, _AGREEING = 40, 30  # of the values compared, and of those that must agree
-_POINTS = ("1.3717", "-0.6183", "2.2361", "0.1931", "-3.1427", "5.7713")  # far from roots, poles and each other
+_BASE = re.compile(r"\(?([0-9A-Fa-f]+)\)?\s*_\s*\{?\s*(?:\\text\w*\s*\{)?\s*(\d+|[a-z]+)\s*\}*")
+_MAX_LENGTH = 1000  # characters; nobody's final expression is longer
 
 
 def looks_like(text: str) -> bool:
     """Whether a text can be read as mathematics: one-letter names, known functions, no words, dates or times."""
     plain = undelimited(text)
-    if re.search(r"(?<![_\d])\d+\s+\d", plain):
+    if len(plain) > _MAX_LENGTH or re.search(r"(?<![_\d^}])\d+\s+\d", re.sub(r"\^\{?\d+\}?\s+", "^", plain)):
         return False
-    if not re.search(r"[\d\\=^√π∞±]|^[A-Za-z]$|[A-Za-z]\s*[-+*/<>]\s*[A-Za-z]", plain):
+    if not re.search(r"[\d\\=^√π∞±]|^[-+]?[A-Za-z]$|[A-Za-z)]\s*[-+*/<>]\s*[A-Za-z(]", plain):
         return False
-    if re.search(r":|\d-\d+-\d|[\"'#@&?]", re.sub(r"\\begin.*?\\end\{\w+\}", "", plain, flags=re.DOTALL)):
+    if re.search(r":|\d-\d+-\d|[\"#@&?]", re.sub(r"\\begin.*?\\end\{\w+\}", "", plain, flags=re.DOTALL)):
         return False
+    for word in re.findall(r"\\(?:text|textnormal|textbf|mathrm|mbox)\s*\{\s*([^{}]*?)\s*\}", plain):
+        if re.search(r"[A-Za-z]{2,}|[A-Za-z]_?\d", word) and word.casefold() not in _WORDS:
+            return False
     words = re.findall(r"[^\W\d_]{2,}", re.sub(r"\\[A-Za-z]+|\{[pbBvV]?matrix\}|π", " ", plain))
     if not all(_is_name(word) for word in words):
         return False
@@ -92,41 +76,30 @@ def _is_name(word: str) -> bool:
     )
 
 
-def are_equal(answer: str, gold: str, relative_tolerance: float) -> bool | None:
-    """Whether two expressions or equations are equal; None where one of them cannot be read.
-
-    Args:
-        relative_tolerance: For a constant gold with a decimal point; any other is exact.
-    """
-    if _BASE.fullmatch(undelimited(gold)) or _BASE.fullmatch(undelimited(answer)):
-        return _based(answer) == _based(gold)
-    sides, gold_sides = undelimited(answer).split("="), undelimited(gold).split("=")
-    if len(sides) != len(gold_sides) or len(sides) > 2:
-        return False
-    expressions = [_expression(side) for side in (*sides, *gold_sides)]
-    if any(expression is None for expression in expressions):
-        return None
-    if len(sides) == 1:
-        tolerance = relative_tolerance if re.search(r"\d\.\d", gold) else 0
-        return _same_values(expressions[0], expressions[1], tolerance)
-    left, right, gold_left, gold_right = expressions
-    return _proportional(left - right, gold_left - gold_right)
-
-
-def _based(text: str) -> tuple[str, str] | None:
+def based(text: str) -> tuple[str, str] | None:
+    """Digits and base of a number written with its base, as 101_2; None for any other."""
     match = _BASE.fullmatch(undelimited(text))
-    return (match[1].lstrip("0").casefold(), match[2]) if match else None
+    base = in_digits(match[2]) if match else ""
+    return (match[1].lstrip("0").casefold(), base) if match and base.isdigit() else None
 
 
 def latex(text: str) -> str:
     r"""An expression, typed plainly or in LaTeX, in the LaTeX that the parser reads."""
-    plain = words_bare(powers_lowered(unstyled(text), "^{{{}}}"))
+    plain = _PERIODIC.sub(_fraction, words_bare(powers_lowered(unstyled(text), "^{{{}}}")))
     for pattern, sign in _SIGNS:
         plain = pattern.sub(sign, plain)
     plain = _FUNCTION.sub(r"\\\1", plain)
     plain = _braced(plain, r"\\sqrt\s*\(", r"\sqrt{")
     plain = _braced(plain, r"\\exp\s*\(", "e^{")
     return _braced(plain, r"\^\s*\(", "^{").strip()
+
+
+def _fraction(found: re.Match[str]) -> str:
+    """0.1\\overline{6} as the fraction it is."""
+    once, period = found[2], found[3]
+    value = Fraction(int(once or 0), 10 ** len(once)) + Fraction(int(period), 10 ** len(once) * (10 ** len(period) - 1))
+    value += int(found[1] or 0)
+    return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
 
 
 def _braced(text: str, opening: str, replacement: str) -> str:
@@ -143,72 +116,23 @@ def _braced(text: str, opening: str, replacement: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _expression(text: str) -> Any:
-    """sympy's expression, decimals as exact fractions; None where the text is none."""
+def expression(text: str) -> Any:
+    """sympy's expression or matrix, decimals as exact fractions, sums worked out; None where the text is none."""
     import sympy
     from latex2sympy2_extended import latex2sympy
     from latex2sympy2_extended.latex2sympy2 import ConversionConfig
 
+    if len(text) > _MAX_LENGTH or text.count("{") != text.count("}"):
+        return None
     try:
         parsed = latex2sympy(
             latex(text), normalization_config=None, conversion_config=ConversionConfig(lowercase_symbols=False)
         )
     except Exception:  # the parser raises errors of three libraries; what it cannot read is no expression
         return None
-    if not isinstance(parsed, sympy.Expr):
+    if not isinstance(parsed, sympy.Expr | sympy.MatrixBase | sympy.MatrixExpr):
         return None
+    if isinstance(parsed, sympy.MatrixExpr) or parsed.has(sympy.Sum, sympy.Product):
+        parsed = parsed.doit()
     exact = parsed.replace(lambda part: part.is_Float, lambda part: sympy.Rational(str(part)))
     return exact.subs({sympy.Symbol("i"): sympy.I, sympy.Symbol("e"): sympy.E})
-
-
-def _same_values(one: Any, other: Any, relative_tolerance: float) -> bool:
-    """Equal at all points tried; with a constant of integration in both, equal but for a constant."""
-    import sympy
-
-    if any(expression.has(sympy.oo, -sympy.oo, sympy.zoo, sympy.nan) for expression in (one, other)):
-        return bool(one == other)
-    names = sorted(one.free_symbols | other.free_symbols, key=str)
-    values, wanted = _values(one, names), _values(other, names)
-    if values is None or wanted is None:
-        return False
-    differences = [value - target for value, target in zip(values, wanted, strict=True)]
-    if _has_constant(one) and _has_constant(other):
-        differences = [difference - differences[0] for difference in differences]
-    allowed = max(0 if names else relative_tolerance, 10.0**-_AGREEING)
-    return all(
-        abs(difference) <= allowed * (abs(target) or 1) for difference, target in zip(differences, wanted, strict=True)
-    )
-
-
-def _has_constant(expression: Any) -> bool:
-    """Whether there is a "+ C" beside a variable."""
-    import sympy
-
-    constant = sympy.Symbol("C")
-    return len(expression.free_symbols) > 1 and bool(expression.diff(constant) == 1)
-
-
-def _values(expression: Any, names: list[Any]) -> list[Any] | None:
-    """An expression's values at the points tried, where each name has another value; None where it has none."""
-    import sympy
-
-    values = []
-    for shift in range(len(_POINTS) if names else 1):
-        point = {
-            name: sympy.Rational(_POINTS[(shift + place) % len(_POINTS)]) + place for place, name in enumerate(names)
-        }
-        value = expression.subs(point).evalf(_DIGITS)
-        if not value.is_number or not value.is_finite:
-            return None
-        values.append(value)
-    return values
-
-
-def _proportional(one: Any, other: Any) -> bool:
-    """Whether one is the other times a constant that is not nought: then their equations say the same."""
-    import sympy
-
-    if one.free_symbols != other.free_symbols or not one.free_symbols:
-        return False
-    quotient = sympy.simplify(one / other)
-    return bool(quotient.is_number and quotient.is_finite and quotient != 0)

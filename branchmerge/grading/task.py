@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from branchmerge.grading import choice, equality
-from branchmerge.grading.answers import final_answer
-from branchmerge.grading.grade import Grade
+from branchmerge.grading.answers import readings
+from branchmerge.grading.grade import Grade, graded
+from branchmerge.grading.rules import Equality
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,20 @@ class Comparison:
     answer: str
     gold: str
     meta: str | None
-    rules: equality.Equality
+    rules: Equality
 
 
 def compare(task: Comparison) -> Grade:
     """The verdict on an answer; an empty one is wrong."""
-    final = final_answer(task.answer)
     options = choice.choices(task.meta)
-    if not final:
-        return Grade("wrong", "no answer", task.rules.grader)
     if options is not None:
-        return choice.grade(final, task.gold, options)
-    return equality.compare(final, task.gold.strip(), task.rules)
+        return choice.grade(task.answer, task.gold, options)
+    found = readings(task.answer)
+    if not found:
+        return Grade("wrong", "no answer", task.rules.grader)
+    golds = equality.of_gold(task.gold.strip())
+    grades = [equality.best(found, gold, task.rules) for gold in golds]
+    grade = next((grade for grade in grades if grade.verdict == "correct"), grades[0])
+    if grade.verdict != "correct" and equality.is_letter(golds[-1]):
+        return graded(choice.concluded(task.answer, 10) == golds[-1].strip("()"), task.gold, "choice")
+    return grade
