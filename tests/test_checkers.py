@@ -93,6 +93,23 @@ def test_what_a_checker_says_before_its_score_does_not_count(grader: ProgramGrad
     assert graded(grader, RIGHT, "import sys\nprint('case', 0)\nprint(1)\nsys.exit()").verdict == "correct"
 
 
+QUOTING = {
+    "an error": "raise ValueError(printed)",
+    "an assertion": "assert False, printed",
+    "an end": "sys.exit(printed)",
+    "an end with a code": "print(printed)\n    sys.exit(1)",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("refusal", QUOTING.values(), ids=QUOTING)
+def test_an_output_that_a_checker_quotes_as_it_refuses_is_no_score(grader: ProgramGrader, refusal: str):
+    read = "import sys\nprinted = open(sys.argv[3]).read()"
+    checker = f"{read}\nif printed.strip() != '{EXPECTED}':\n    {refusal}\nprint(1)"
+
+    assert graded(grader, "print('0\\n1')", checker).verdict == "wrong"
+
+
 @pytest.mark.slow
 def test_a_checker_reads_files_larger_than_a_program_may_write(grader: ProgramGrader):
     large = "10\n" + " " * 3_000_000

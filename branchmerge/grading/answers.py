@@ -25,9 +25,8 @@ def readings(text: str) -> tuple[str, ...]:
     itself and what its last line comes to. It takes time that grows with the text and no faster.
     """
     text = _ended(text[-_MAX_TAIL:])
-    tagged = _tagged(text)
-    if tagged is not None:
-        return readings(tagged)
+    if (inside := tagged(text)) is not None:
+        return readings(inside)
     if (box := boxed(text)) is not None:
         return _inside(box)
     whole = text.strip()
@@ -64,7 +63,7 @@ def _inside(box: str) -> tuple[str, ...]:
     return said[1] if said else (box,)
 
 
-def _tagged(text: str) -> str | None:
+def tagged(text: str) -> str | None:
     """What the last tag holds that is closed; one that is left open at the end holds the rest."""
     opened, found = None, None
     for tag in _TAG.finditer(text):

@@ -6,63 +6,76 @@ that it may hold is read; `programs.blocks` takes what is Python.
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate, islice, pairwise
 from textwrap import dedent
 
 from markdown_it import MarkdownIt
 
+from branchmerge.grading.answers import tagged
 from branchmerge.programs.blocks import Block, block
 
-_TAGGED = re.compile(r"<((?:final_)?answer)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _BOM = re.compile("^\ufeff+", re.MULTILINE)
 _LINE_END = re.compile(r"\r\n?")
 _FENCE = re.compile(r"`{3,}|~{3,}")
 _WORD = re.compile(r"[\w+#.-]+")
 _IS_PYTHON = re.compile(r"(?:[\w.-]*\.|lang(?:uage)?-)?(?:i?python|py|pypy)[\d.]*")
+_MAX_FENCES = 1000  # of a text; one that has more repeats itself, and its middle is left out
 _MAX_ENDS = 8  # of a block: as many fences behind it are tried as its end
 _MAX_CHARACTERS = 4_000_000  # of all readings that are tried beside CommonMark's
-# without HTML: a tag before a fence would hide it
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable(["inline", "text_join"])
+# without HTML, where a tag before a fence would hide it, and without what else has no part in fences
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable(
+    ["inline", "text_join", "list", "heading", "lheading", "hr", "reference"]
+)
 
 
 def programs(answer: str) -> list[list[Block]]:
     """What may be the program of an answer, in the whole of it and then in its last <answer>; [] where nothing is."""
     text = _BOM.sub("", _LINE_END.sub("\n", answer))
-    tagged = [inside for _, inside in _TAGGED.findall(text)]
-    return [_blocks(part) for part in (text, *tagged[-1:]) if part.strip()]
+    inside = tagged(text)
+    return [_blocks(part) for part in (text, inside) if part and part.strip()]
 
 
 def _blocks(text: str) -> list[Block]:
     """The text itself, and what its fences hold; by their first lines."""
+    whole, text = block(_level(text)), _without_middle(text)
     blocks: dict[int, Block] = {}
-    for token in _MARKDOWN.parse(text):
+    for token in _MARKDOWN.parse(text) if _FENCE.search(text) else ():
         if token.type == "fence" and token.map is not None:
             start, end = token.map
             blocks[start] = {"start": start, "readings": [(_level(token.content), end)], "rank": _rank(token.info)}
     for start, rank, readings in _loose(text):
         known = blocks.setdefault(start, {"start": start, "readings": [], "rank": rank})
         known["readings"] += readings
-    return [block(_level(text)), *(blocks[start] for start in sorted(blocks))]
+    return [whole, *(blocks[start] for start in sorted(blocks))]
+
+
+def _without_middle(text: str) -> str:
+    """A text with no more fences than are read, the first half of them and the last."""
+    fences = list(_FENCE.finditer(text))
+    if len(fences) <= _MAX_FENCES:
+        return text
+    half = _MAX_FENCES // 2
+    return f"{text[: fences[half - 1].end()]}\n{text[fences[-half].start() :]}"
 
 
 def _loose(text: str) -> Iterator[tuple[int, int, list[tuple[str, int]]]]:
     """What stands between any two fences, wherever in a line: first line, rank, readings."""
     fences = list(_FENCE.finditer(text))
-    lines = [text.count("\n", 0, fence.start()) for fence in fences] if len(fences) < 1000 else []
+    starts = [0, *(fence.start() for fence in fences)]
+    lines = [*accumulate(text.count("\n", *ends) for ends in pairwise(starts))]
     left = _MAX_CHARACTERS
-    for place, (opening, start) in enumerate(zip(fences, lines, strict=False)):
+    for place, (opening, start) in enumerate(zip(fences, lines, strict=True)):
         first = text.find("\n", opening.end()) + 1
         if not first:
             return
-        closing = [
-            (text[first : fence.start()], line + 1)
-            for fence, line in zip(fences[place + 1 :], lines[place + 1 :], strict=True)
-            if fence.start() >= first and fence[0].startswith(opening[0])
-        ][:_MAX_ENDS]
-        closing = closing or [(text[first:], text.count("\n") + 1)]
-        left -= sum(len(source) for source, _ in closing)
+        behind = zip(fences[place + 1 :], lines[place + 1 :], strict=True)
+        ends = ((f.start(), line + 1) for f, line in behind if f.start() >= first and f[0].startswith(opening[0]))
+        readings = [(text[first:end], line) for end, line in islice(ends, _MAX_ENDS)]
+        readings = readings or [(text[first:], text.count("\n") + 1)]
+        left -= sum(len(source) for source, _ in readings)
         if left < 0:
             return
-        yield start, _rank(text[opening.end() : first]), [(_level(source), end) for source, end in closing]
+        yield start, _rank(text[opening.end() : first]), [(_level(source), end) for source, end in readings]
 
 
 def _rank(info: str) -> int:

@@ -7,6 +7,7 @@ Without: the program is run with each input as stdin, and its lines are compared
 import math
 import re
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from branchmerge.programs.checker import Checker
@@ -90,7 +91,8 @@ def _same_token(ours: str, theirs: str) -> bool:
         return False
     try:
         if _INTEGER.fullmatch(theirs):
-            return (int if _INTEGER.fullmatch(ours) else float)(ours) == int(theirs)
-        return math.isclose(float(ours), float(theirs), rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
-    except ValueError:  # more digits than Python reads
+            return Decimal(ours) == Decimal(theirs)
+    except InvalidOperation:  # an exponent beyond all bounds
         return False
+    number, wanted = float(ours), float(theirs)
+    return math.isfinite(wanted) and math.isclose(number, wanted, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)

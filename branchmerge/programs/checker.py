@@ -94,11 +94,14 @@ def _run_child(code: CodeType, files: list[int], writer: int) -> None:
         sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115  # they live as long as the process
         sys.argv = ["checker.py", *(f"/proc/self/fd/{fd}" for fd in files)]
         module = sys.modules["__main__"] = ModuleType("__main__")
-        with contextlib.suppress(SystemExit):
+        try:
             exec(code, module.__dict__)
+        except SystemExit as end:
+            if end.code:
+                raise
         sys.stdout.flush()
-    except BaseException as error:
-        os.write(1, f"\n{type(error).__name__}: {error}".encode()[:200])
+    except BaseException as error:  # in one line: it may quote what the program printed, which is no score
+        os.write(1, f"\n{type(error).__name__}: {' '.join(str(error).split())}".encode()[:200])
     finally:
         os._exit(0)
 
