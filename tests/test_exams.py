@@ -48,6 +48,11 @@ def test_what_is_no_json_is_python(tests: str):
     assert read(tests) == tests
 
 
+def test_a_mark_of_byte_order_is_no_part_of_tests():
+    assert read("\ufeffassert f(1) == 2") == "assert f(1) == 2"
+    assert read(f"\ufeff{json.dumps(CASES)}") == CASES
+
+
 MALFORMED = {
     "more inputs": ({"inputs": ["1"], "outputs": []}, "1 inputs and 0 outputs"),
     "no cases": ({"inputs": [], "outputs": []}, "no cases"),

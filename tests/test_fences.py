@@ -39,6 +39,8 @@ FENCES = {
     "an end of another length": f"{TICKS}python\n{READS}\n{TICKS}`",
     "an end behind a line": f"{TICKS}python\n{READS}{TICKS} and that is all",
     "an end with a token behind": f"{TICKS}python\n{READS}\n{TICKS}<|im_end|>",
+    "no end but a token": f"{TICKS}python\n{READS}\n<|im_end|>",
+    "no fence but a token": f"{READS}</s>",
     "a beginning behind words": f"Here it is: {TICKS}python\n{READS}\n{TICKS}",
     "a list's item": f"1. So:\n\n   {TICKS}python\n   {INDENTED[:-4].replace('    ', '   ')}t(n)\n   {TICKS}",
     "an item's own line": f"- {TICKS}python\n  n = int(input())\n  print(n)\n  {TICKS}",

@@ -118,6 +118,26 @@ def test_a_reason_tells_the_programs_fault_from_the_graders(
     assert grader.grade(RIGHT, EXAM).verdict == "correct"
 
 
+def test_tests_may_forget_to_import_a_module_of_python(grader: ProgramGrader):
+    tests = "assert math.isclose(f(2), 4)"
+
+    assert grader.grade(RIGHT, tests) == Outcome("correct", "")
+    assert grader.grade(f"import math\n{RIGHT}", tests) == Outcome("correct", "")
+    assert grader.grade("def f(x): return x", tests).verdict == "wrong"
+    assert grader.grade("def f(x): return x", "assert queue.f(1)").verdict == "unverifiable"
+    assert grader.grade("nt = lambda: 0\nnt.f = lambda: 1", "assert nt.f() == 1").verdict == "correct"
+    assert grader.grade("class queue:\n def f(x): return x", "assert queue.f(1) == 1").verdict == "correct"
+
+
+@pytest.mark.parametrize("end", ["exit", "quit", "__import__('sys').exit"])
+def test_tests_that_exit_fail_by_a_code_only(grader: ProgramGrader, end: str):
+    tests = f"assert f(2) < 5\n{end}(f(2) != 4)\nassert f(0)"
+
+    assert grader.grade(RIGHT, tests) == Outcome("unverifiable", "tests: they end themselves")
+    assert grader.grade("def f(x): return x", tests) == Outcome("wrong", "SystemExit: True")
+    assert grader.grade(f"def f(x): {end}(0)", tests).verdict == "wrong"
+
+
 UNASSERTED = {
     "words": "see the problem",
     "a word": "eJxrYJmay",
@@ -253,6 +273,7 @@ CASES = [
         "wrong",
         "case 1",
     ),
+    ("import branchmerge", {"inputs": [""], "outputs": [""]}, "wrong", "No module named 'branchmerge'"),
     ("import pydantic", {"inputs": [""], "outputs": [""]}, "wrong", "No module named 'pydantic'"),
     (
         "import threading\nthreading.Thread(target=lambda: print(input())).start()",

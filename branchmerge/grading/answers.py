@@ -24,7 +24,7 @@ def readings(text: str) -> tuple[str, ...]:
     The last <answer>, else the last box, else what is announced or fenced, whichever is last, else the text
     itself and what its last line comes to. It takes time that grows with the text and no faster.
     """
-    text = _ended(text[-_MAX_TAIL:])
+    text = ended(text[-_MAX_TAIL:])
     if (inside := tagged(text)) is not None:
         return readings(inside)
     if (box := boxed(text)) is not None:
@@ -45,7 +45,7 @@ _MAX_END_SIGNS = 20
 _MAX_TAIL = 400_000  # characters; nobody's final answer is further from the end
 
 
-def _ended(text: str) -> str:
+def ended(text: str) -> str:
     """A text without the signs of a tokenizer that end it."""
     text = text.rstrip()
     for _ in range(_MAX_END_SIGNS):

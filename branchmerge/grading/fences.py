@@ -11,7 +11,7 @@ from textwrap import dedent
 
 from markdown_it import MarkdownIt
 
-from branchmerge.grading.answers import tagged
+from branchmerge.grading.answers import ended, tagged
 from branchmerge.programs.blocks import Block, block
 
 _BOM = re.compile("^\ufeff+", re.MULTILINE)
@@ -30,7 +30,7 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable(
 
 def programs(answer: str) -> list[list[Block]]:
     """What may be the program of an answer, in the whole of it and then in its last <answer>; [] where nothing is."""
-    text = _BOM.sub("", _LINE_END.sub("\n", answer))
+    text = ended(_BOM.sub("", _LINE_END.sub("\n", answer)))
     inside = tagged(text)
     return [_blocks(part) for part in (text, inside) if part and part.strip()]
 

@@ -14,6 +14,7 @@ Exam = str | dict[str, Any]
 _KEYS = {"fn_name", "inputs", "outputs", "checker"}
 _SINGULAR = {"input": "inputs", "output": "outputs", "func_name": "fn_name"}
 _CALLED = {"functional", "function_call"}
+_BOM = "\ufeff"
 _SHOWN = 60  # characters of what is malformed
 
 
@@ -30,6 +31,7 @@ def read(tests: str) -> Exam:
     Raises:
         ExamError: They have no such shape.
     """
+    tests = tests.lstrip(_BOM)
     found = _json(tests)
     if found is None:
         return tests
@@ -46,7 +48,7 @@ def with_checker(tests: str | None, checker: str | None) -> str | None:
     """
     if tests is None or not (checker or "").strip():
         return tests
-    found = _json(tests)
+    found = _json(tests.lstrip(_BOM))
     if found is None or (isinstance(found, list) and any(isinstance(case, str) for case in found)):
         raise ExamError("a checker judges what is printed, and these tests are Python")
     exam = _joined(found) if isinstance(found, list) else found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import json
 import os
 import resource
 import signal
 import sys
+from _sitebuiltins import Quitter
 
 TYPE_CHECKING = False  # that of typing takes 4 ms of every start
 if TYPE_CHECKING:
@@ -58,8 +60,10 @@ def start(work: Callable[..., None]) -> None:
     root, mode, user = sys.argv[1:]
     sys.argv[1:] = []
     sys.path.remove(root)
-    for name in [name for name in sys.modules if name.split(".")[0] == "stages"]:
+    for name in [name for name in sys.modules if name.split(".")[0] == "branchmerge"]:
         del sys.modules[name]
+    for name in ("exit", "quit"):  # site's, which is not loaded
+        setattr(builtins, name, Quitter(name, ""))
     if user:
         _become(int(user))
     connection = os.dup(0)
