@@ -36,6 +36,11 @@ FENCES = {
     "tildes": f"~~~python\n{READS}\n~~~",
     "four ticks": f"{TICKS}`python\n{READS}\n{TICKS}`",
     "no end": f"{TICKS}python\n{READS}",
+    "tildes without end": f"~~~python\n{READS}",
+    "tildes without end or language": f"\n~~~\n{READS}",
+    "tildes without end in a tag": f"<answer>~~~python\n{READS}</answer>",
+    "an end alone": f"{READS}\n{TICKS}",
+    "an end alone and words behind": f"{READS}\n{TICKS}\n\nIt prints n:\n{fenced('3', '')}",
     "an end of another length": f"{TICKS}python\n{READS}\n{TICKS}`",
     "an end behind a line": f"{TICKS}python\n{READS}{TICKS} and that is all",
     "an end with a token behind": f"{TICKS}python\n{READS}\n{TICKS}<|im_end|>",
@@ -114,6 +119,7 @@ INSIDE = {
 @pytest.mark.parametrize("program", INSIDE.values(), ids=INSIDE)
 def test_fences_within_a_program_do_not_end_it(program: str):
     assert found(f"Here:\n{fenced(program)}Done.") == program
+    assert found(f"{program}\n{TICKS}\nDone.") == program
 
 
 def test_of_an_answer_without_python_the_error_is_that_of_its_last_block():

@@ -36,7 +36,7 @@ def programs(answer: str) -> list[list[Block]]:
 
 
 def _blocks(text: str) -> list[Block]:
-    """The text itself, and what its fences hold; by their first lines."""
+    """The text itself or what it begins with, and what its fences hold; by their first lines."""
     whole, text = block(_level(text)), _without_middle(text)
     blocks: dict[int, Block] = {}
     for token in _MARKDOWN.parse(text) if _FENCE.search(text) else ():
@@ -46,7 +46,12 @@ def _blocks(text: str) -> list[Block]:
     for start, rank, readings in _loose(text):
         known = blocks.setdefault(start, {"start": start, "readings": [], "rank": rank})
         known["readings"] += readings
-    return [whole, *(blocks[start] for start in sorted(blocks))]
+    found = [blocks[start] for start in sorted(blocks)]
+    if found and _FENCE.match(text.lstrip()):
+        return found  # for ~~~python is Python, too
+    for fence in islice(_FENCE.finditer(text), _MAX_ENDS):
+        whole["readings"].append((_level(text[: fence.start()]), text.count("\n", 0, fence.start())))
+    return [whole, *found]
 
 
 def _without_middle(text: str) -> str:
