@@ -36,8 +36,13 @@ _REMARK = re.compile(
 )
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
-_NUMBER = re.compile(r"(?<![A-Za-z0-9.\\^_{/])(?:[-+−]|[$€£¥]\s?-?)?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+)?(?:\s?(?:%|°|元))?(?![A-Za-z0-9^_{/]|\.\d)")
-_LAST_VERB = re.compile(r"(?:\b(?:is|are|equals?|be|being|est|es|ist)\b|(?<![<>!=])=(?!=)|为|是)\s*(?!.*(?:\b(?:is|are|equals?)\b|=))", re.DOTALL)
+_NUMBER = re.compile(
+    r"(?<![A-Za-z0-9.\\^_{/])(?:[-+−]|[$€£¥]\s?-?)?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+)?(?:\s?(?:%|°|元))?(?![A-Za-z0-9^_{/]|\.\d)"
+)
+_LAST_VERB = re.compile(
+    r"(?:\b(?:is|are|equals?|be|being|est|es|ist)\b|(?<![<>!=])=(?!=)|为|是)\s*(?!.*(?:\b(?:is|are|equals?)\b|=))",
+    re.DOTALL,
+)
 _CONCLUSION = re.compile(
     r"^[\s*_#>]*(?:so\s+)?(?:therefore|thus|hence|consequently|in conclusion|finally|we (?:find|get|have|obtain|conclude)|so we get"
     r"|the (?:(?:final|total|correct|simplified|required|desired|numeric(?:al)?)\s+)?"
@@ -92,7 +97,9 @@ def is_mathematics(phrase: str) -> bool:
 
 def _display(text: str) -> str | None:
     r"""A formula set apart, \[...\] or $$...$$, that ends a text."""
-    found = re.search(r"(?:\\\[|\$\$)((?:(?!\\\[|\\\]|\$\$).){1,2000}?)(?:\\\]|\$\$)[\s.]*$", text[-_MAX_PHRASE:], re.DOTALL)
+    found = re.search(
+        r"(?:\\\[|\$\$)((?:(?!\\\[|\\\]|\$\$).){1,2000}?)(?:\\\]|\$\$)[\s.]*$", text[-_MAX_PHRASE:], re.DOTALL
+    )
     return found[1].strip() if found else None
 
 

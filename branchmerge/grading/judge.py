@@ -18,9 +18,9 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from branchmerge.core.machine import Machine
 from branchmerge.grading import task
 from branchmerge.grading.answers import final_program
-from branchmerge.grading.rules import Equality, Grader
 from branchmerge.grading.grade import Grade
 from branchmerge.grading.majority import MajorityParams
+from branchmerge.grading.rules import Equality, Grader
 from branchmerge.grading.workers import Workers
 from branchmerge.programs.grader import ProgramGrader, ProgramParams
 

@@ -16,7 +16,33 @@ _FUNCTIONS = (
     *("asin", "acos", "atan", "log", "ln", "exp", "sqrt", "min", "max", "gcd", "lcm"),
 )
 _WORDS = {*_FUNCTIONS, "pi", "infinity", "inf", "infty", "and", "or", "dx", "theta", "alpha", "beta", "frac", "mod"}
-_SHORT_WORDS = frozenset("am an as at be by do go he if in is it me my no of on so to up us we".split())
+_SHORT_WORDS = frozenset(
+    [
+        "am",
+        "an",
+        "as",
+        "at",
+        "be",
+        "by",
+        "do",
+        "go",
+        "he",
+        "if",
+        "in",
+        "is",
+        "it",
+        "me",
+        "my",
+        "no",
+        "of",
+        "on",
+        "so",
+        "to",
+        "up",
+        "us",
+        "we",
+    ]
+)
 _VOWEL = re.compile("[aeou]")
 _GROUP = r"(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\w))"
 _SIGNS = (
@@ -38,7 +64,10 @@ _SIGNS = (
     (re.compile(r"\^\s*\{?\s*\\circ\s*\}?|°"), r" \\cdot \\frac{\\pi}{180} "),
     (re.compile(r"(?<![A-Za-z\\])C_\{?(\d+)\}?\^\{?(\d+)\}?"), r"\\binom{\1}{\2}"),
     # latex2sympy loses the base of a logarithm inside an exponent of e
-    (re.compile(rf"\\log\s*_\s*{_GROUP}(?!\s*\^)"), lambda found: rf"\frac{{1}}{{\ln {{{found[1] or found[2]}}}}} \ln "),
+    (
+        re.compile(rf"\\log\s*_\s*{_GROUP}(?!\s*\^)"),
+        lambda found: rf"\frac{{1}}{{\ln {{{found[1] or found[2]}}}}} \ln ",
+    ),
     (re.compile(r"(?<![\\A-Za-z])E(?=_)"), r"\\Xi "),  # a name, where latex2sympy sees Euler's number
     (re.compile(r"(?<=\d)j(?![A-Za-z])"), "i"),
     (re.compile(r"(?<=[A-Za-z])\s*'"), r"\\prime "),

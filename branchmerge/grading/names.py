@@ -30,7 +30,7 @@ def unnamed(answer: str, gold: str) -> list[tuple[str, str]]:
         return [(one, gold) for one in _rounded(answer)]
     if len(wanted) == 1:
         return [(one, gold) for one in _ends(given)] or [(answer, gold)]
-    if not all(_NAME.fullmatch(side) for side in wanted[:1]) and len(wanted) == 2:  # noqa: PLR2004
+    if not all(_NAME.fullmatch(side) for side in wanted[:1]) and len(wanted) == 2:
         return [(answer, gold)]  # an equation is asked for, and no value
     if len(given) == 1:
         return [(one, wanted[-1]) for one in _rounded(answer)]
@@ -72,7 +72,7 @@ def _ends(sides: list[str]) -> list[str]:
     last = sides[-1]
     if _NAME.fullmatch(last) and not _NAME.fullmatch(sides[0]):
         return [sides[0]]
-    if len(sides) == 2 and _NUMBER.fullmatch(sides[0]):  # noqa: PLR2004
+    if len(sides) == 2 and _NUMBER.fullmatch(sides[0]):
         return []
     return _rounded(last)
 

@@ -46,7 +46,48 @@ _FEWEST_LETTERS = 3  # of a word
 _FILLERS = re.compile(r"[\s*·⋅^{}\\~]")
 _LETTERS = re.compile(r"[^\W\d_]+")
 # of one or two letters, and yet no variables where they stand behind a number and a space or beside another unit
-_SYMBOLS = frozenset("m s g h N J W V A K C F L l Å cm mm km kg mg kJ MJ eV Hz Pa ft in yd mi lb oz ml mL dL hr ms ns kW".split())
+_SYMBOLS = frozenset(
+    [
+        "m",
+        "s",
+        "g",
+        "h",
+        "N",
+        "J",
+        "W",
+        "V",
+        "A",
+        "K",
+        "C",
+        "F",
+        "L",
+        "l",
+        "Å",
+        "cm",
+        "mm",
+        "km",
+        "kg",
+        "mg",
+        "kJ",
+        "MJ",
+        "eV",
+        "Hz",
+        "Pa",
+        "ft",
+        "in",
+        "yd",
+        "mi",
+        "lb",
+        "oz",
+        "ml",
+        "mL",
+        "dL",
+        "hr",
+        "ms",
+        "ns",
+        "kW",
+    ]
+)
 
 
 def same_spelling(unit: str, other: str) -> bool:

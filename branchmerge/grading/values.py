@@ -23,13 +23,13 @@ def are_equal(answer: str, gold: str, rules: Equality) -> bool | None:
     sides, gold_sides = _related(undelimited(answer)), _related(undelimited(gold))
     if len(sides) != len(gold_sides):
         return False
-    if len(sides) > 3:  # noqa: PLR2004
+    if len(sides) > 3:  # a chain of relations
         return None
     expressions = [expression(side.strip()) for side in (*sides[::2], *gold_sides[::2])]
     if any(one is None for one in expressions):
         return None
     if len(sides) == 1:
-        return _same(*expressions, answer, gold, rules)
+        return _same(expressions[0], expressions[1], answer, gold, rules)
     left, right, gold_left, gold_right = expressions
     return _same_relation(left - right, sides[1].strip(), gold_left - gold_right, gold_sides[1].strip())
 
@@ -81,7 +81,10 @@ def _same_values(one: Any, other: Any, relative_tolerance: Fraction) -> bool:
     small, large = sympy.Symbol("c"), sympy.Symbol("C")
     both = (one, other)
     if {small, large} <= one.free_symbols | other.free_symbols:
-        both = tuple(part.subs(small, large) if small in part.free_symbols and large not in part.free_symbols else part for part in both)
+        both = tuple(
+            part.subs(small, large) if small in part.free_symbols and large not in part.free_symbols else part
+            for part in both
+        )
         one, other = both
     if any(part.has(sympy.zoo, sympy.nan) for part in both):
         return False
@@ -96,7 +99,8 @@ def _same_values(one: Any, other: Any, relative_tolerance: Fraction) -> bool:
         differences = [difference - differences[0] for difference in differences]
     allowed = max(float(relative_tolerance), 10.0**-_AGREEING)
     return all(
-        abs(difference) <= allowed * (abs(target) or 1) for difference, (_, target) in zip(differences, pairs, strict=True)
+        abs(difference) <= allowed * (abs(target) or 1)
+        for difference, (_, target) in zip(differences, pairs, strict=True)
     )
 
 
