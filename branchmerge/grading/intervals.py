@@ -1,6 +1,7 @@
 r"""Sets of real numbers as they are written: x > 2, 1 < x \leq 3 or x > 5, \mathbb{R} without 0."""
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from branchmerge.grading.mathematics import expression
@@ -43,7 +44,7 @@ def _without(rest: str) -> list[Interval] | None:
             return None
         ends += [point for _, point in sorted(zip(values, points, strict=True), key=lambda pair: float(pair[0]))]
     ends.append(r"\infty")
-    return [("()", low, high) for low, high in zip(ends, ends[1:], strict=False)]
+    return [("()", low, high) for low, high in pairwise(ends)]
 
 
 def _chain(plain: str) -> Interval | None:

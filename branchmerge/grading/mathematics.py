@@ -17,31 +17,10 @@ _FUNCTIONS = (
 )
 _WORDS = {*_FUNCTIONS, "pi", "infinity", "inf", "infty", "and", "or", "dx", "theta", "alpha", "beta", "frac", "mod"}
 _SHORT_WORDS = frozenset(
-    [
-        "am",
-        "an",
-        "as",
-        "at",
-        "be",
-        "by",
-        "do",
-        "go",
-        "he",
-        "if",
-        "in",
-        "is",
-        "it",
-        "me",
-        "my",
-        "no",
-        "of",
-        "on",
-        "so",
-        "to",
-        "up",
-        "us",
-        "we",
-    ]
+    (
+        *("am", "an", "as", "at", "be", "by", "do", "go", "he", "if", "in", "is"),
+        *("it", "me", "my", "no", "of", "on", "so", "to", "up", "us", "we"),
+    )
 )
 _VOWEL = re.compile("[aeou]")
 _GROUP = r"(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\w))"

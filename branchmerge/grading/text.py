@@ -7,46 +7,17 @@ from branchmerge.grading.notation import undelimited, word_of
 
 _QUOTES = "'\"`“”‘’"
 _ARTICLE = re.compile(r"^(?:an?|the)\s+(?=\S{3})")
-_NUMBERS = dict(
-    zip(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-            "twenty",
-        ],
-        map(str, range(21)),
-        strict=True,
-    )
-) | dict(
-    zip(["thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], map(str, range(30, 100, 10)), strict=True)
+_TO_TWENTY = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
 )
+_TENS = ("thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_NUMBERS = {word: str(number) for number, word in enumerate(_TO_TWENTY)} | {
+    word: str(number) for number, word in zip(range(30, 100, 10), _TENS, strict=True)
+}
 _NONE = {
-    r"\emptyset",
-    "{}",
-    r"\{\}",
-    "empty set",
-    "no solution",
-    "no solutions",
-    "no real solution",
-    "no real solutions",
+    *(r"\emptyset", "{}", r"\{\}", "empty set"),
+    *("no solution", "no solutions", "no real solution", "no real solutions"),
 }
 _UNDEFINED = {"dne", "does not exist", "undefined", "doesn't exist"}
 _TRUE, _FALSE = {"yes", "true", "y"}, {"no", "false", "n"}
