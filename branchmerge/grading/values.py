@@ -94,6 +94,8 @@ def _same_values(one: Any, other: Any, relative_tolerance: Fraction) -> bool:
     pairs = _values(both, names)
     if pairs is None:
         return False
+    if not names and not relative_tolerance:
+        return _same_constant(one, other, pairs[0][1])
     differences = [value - target for value, target in pairs]
     if all(_has_constant(part) for part in both):
         differences = [difference - differences[0] for difference in differences]
@@ -102,6 +104,15 @@ def _same_values(one: Any, other: Any, relative_tolerance: Fraction) -> bool:
         abs(difference) <= allowed * (abs(target) or 1)
         for difference, (_, target) in zip(differences, pairs, strict=True)
     )
+
+
+def _same_constant(one: Any, other: Any, value: Any) -> bool:
+    """Whether two numbers of any size are one, as 2^2008 and 2^2008 - 2 are not: their difference is worked out."""
+    exact = [part.doit() for part in (one, other)]
+    if all(part.is_Rational for part in exact):
+        return bool(exact[0] == exact[1])
+    difference = abs((one - other).evalf(_DIGITS))
+    return bool(difference <= 10.0**-_AGREEING * (min(1, abs(value)) or 1))
 
 
 def _has_constant(part: Any) -> bool:
