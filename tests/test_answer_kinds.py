@@ -7,11 +7,12 @@ import pytest
 
 from branchmerge.core.params import read_params
 from branchmerge.grading import task
-from branchmerge.grading.judge import VerifyParams
+from branchmerge.grading.judge import Judge, Question, VerifyParams
 from tests.conftest import ROOT
 
 LINES = (ROOT / "tests/answer_kinds.txt").read_text().split("\n\n", 1)[1].splitlines()
-RULES = read_params(VerifyParams, file=ROOT / "params.yaml").equality()
+PARAMS = read_params(VerifyParams, file=ROOT / "params.yaml")
+RULES = PARAMS.equality()
 
 
 def kinds() -> dict[str, list[str]]:
@@ -36,3 +37,15 @@ def test_a_kind_of_answer_is_graded_by_what_it_says(kind: str, pairs: list[str])
 
     assert len(pairs) >= 2, kind
     assert surprises == [], "\n".join(surprises)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "loop", ["\n", r"\boxed{", r"\boxed{5} ", "so the answer is 5. ", "```\n", "1", "1+1=2=", "$x$ "]
+)
+def test_an_answer_that_loops_is_graded_in_its_time(loop: str):
+    answer = "We think. " + loop * (200_000 // len(loop))
+    with Judge(PARAMS) as judge:
+        grade = next(judge.grade_all([Question(answer, r"\frac{1}{2}", None)]))
+
+    assert grade.verdict == "wrong"  # and not unverifiable, as what takes longer than wall_s is

@@ -7,8 +7,8 @@ import pytest
 
 from branchmerge.grading import majority, task
 from branchmerge.grading.answers import final_answer, final_program
-from branchmerge.grading.rules import Equality, Grader
 from branchmerge.grading.grade import Grade
+from branchmerge.grading.rules import Equality, Grader
 from tests.conftest import ROOT
 
 RULES = Equality(grader="auto", relative_tolerance=1e-3, unit_may_be_missing=False)

@@ -94,16 +94,16 @@ def _same_values(one: Any, other: Any, relative_tolerance: Fraction) -> bool:
     pairs = _values(both, names)
     if pairs is None:
         return False
-    if not names and not relative_tolerance:
-        return _same_constant(one, other, pairs[0][1])
     differences = [value - target for value, target in pairs]
     if all(_has_constant(part) for part in both):
         differences = [difference - differences[0] for difference in differences]
     allowed = max(float(relative_tolerance), 10.0**-_AGREEING)
-    return all(
+    are_near = all(
         abs(difference) <= allowed * (abs(target) or 1)
         for difference, (_, target) in zip(differences, pairs, strict=True)
     )
+    is_exact = not names and not relative_tolerance
+    return _same_constant(one, other, pairs[0][1]) if are_near and is_exact else are_near
 
 
 def _same_constant(one: Any, other: Any, value: Any) -> bool:
