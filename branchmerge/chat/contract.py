@@ -93,8 +93,8 @@ def check_template(tokenizer: Any) -> None:
     """Refuse a chat template that would have a model trained on other tokens than it is asked with.
 
     Raises:
-        InputError: As `conversation.rendered`; a template that renders today's date; a stop token that does not end the template's
-            turns; think tags that decoding drops.
+        InputError: As `conversation.rendered`; a template that renders today's date; a stop token that does not end
+            the template's turns; think tags that decoding drops.
     """
     where = f"chat template of {tokenizer.name_or_path or 'this tokenizer'}"
     opening = conversation.prompt(tokenizer, _QUESTION).opening

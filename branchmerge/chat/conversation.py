@@ -86,8 +86,7 @@ def prompt(tokenizer: Any, question: str, system: str | None = None, prefill: st
 
 def _prompt(tokenizer: Any, messages: list[Message], prefill: str = "") -> Prompt:
     text = rendered(tokenizer, messages, add_generation_prompt=True)
-    system = messages[0]["content"] if messages[0]["role"] == "system" else ""
-    if system.strip() not in text:
+    if any(message["role"] == "system" and message["content"].strip() not in text for message in messages):
         raise _without_system(tokenizer, "one that leaves it out")
     thinks = text.rstrip().endswith(THINK_OPEN)
     return Prompt(text + prefill, (text[text.rindex(THINK_OPEN) :] if thinks else "") + prefill)
@@ -102,21 +101,24 @@ def rendered(tokenizer: Any, messages: list[Message], add_generation_prompt: boo
     from jinja2 import TemplateError
 
     template = tokenizer.chat_template
-    if not template or not isinstance(template, str):
+    if not template:
         raise InputError(
             where=str(tokenizer.name_or_path),
-            expected="a tokenizer with a chat template" if not template else "a tokenizer with one chat template",
-            got="none" if not template else f"templates by name: {', '.join(template)}",
-            do="take an instruction model, or put a chat_template.jinja beside its tokenizer"
-            if not template
-            else "keep the one to train with as chat_template.jinja beside the tokenizer, and remove the others",
+            expected="a tokenizer with a chat template",
+            got="none",
+            do="take an instruction model, or put a chat_template.jinja beside its tokenizer",
+        )
+    if not isinstance(template, str):
+        raise InputError(
+            where=str(tokenizer.name_or_path),
+            expected="a tokenizer with one chat template",
+            got=f"templates by name: {', '.join(template)}",
+            do="keep the one to train with as chat_template.jinja beside the tokenizer, and remove the others",
         )
     try:
-        text: str = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=add_generation_prompt
-        )
+        text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt)
     except TemplateError as error:
-        if messages[0]["role"] == "system":
+        if any(message["role"] == "system" for message in messages):
             raise _without_system(tokenizer, str(error)) from None
         raise InputError(
             where=f"chat template of {tokenizer.name_or_path}",
