@@ -139,5 +139,5 @@ class TestPeers:
         files = sorted((ROOT / "bench/peers").glob("*.txt"))
         lines = [line for file in files for line in file.read_text().splitlines() if not line.startswith("#")]
 
-        assert len(files) == 1
+        assert len(files) == 2
         assert [line for line in lines if "==" not in line] == []
