@@ -32,6 +32,13 @@ def intervals(plain: str) -> list[Interval] | None:
     return _solved(plain)
 
 
+def variable(plain: str) -> str | None:
+    """The name that an inequality bounds, as x in 1 < x < 2; None where there is no one name."""
+    sides = [part.strip() for part in _SIGN.split(plain)[::2]]
+    names = [side for side in sides if _NAME.fullmatch(side)]
+    return names[0] if len(names) == 1 and len(sides) > 1 else None
+
+
 def _without(rest: str) -> list[Interval] | None:
     ends = [r"-\infty"]
     if rest.strip():

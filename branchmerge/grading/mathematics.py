@@ -53,7 +53,9 @@ _SIGNS = (
 )
 _PERIODIC = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{\s*(\d+)\s*\}")
 _FUNCTION = re.compile(rf"(?<![\\A-Za-z])({'|'.join(_FUNCTIONS)})(?![A-Za-z])")
-_BASE = re.compile(r"\(?([0-9A-Fa-f]+)\)?\s*_\s*\{?\s*(?:\\text\w*\s*\{)?\s*(\d+|[a-z]+)\s*\}*")
+_BASE = re.compile(r"(-?)\(?([0-9A-Fa-f]+)\)?\s*_\s*\{?\s*(?:\\text\w*\s*\{)?\s*(\d+|[a-z]+)\s*\}*")
+# the parser stops at "approximately", takes \cdots for a product with s, and adds two numbers side by side
+_MISREAD = re.compile(r"\\(?:approx|cdots)(?![a-z])|≈|\d(?:\s|~|'|\\(?:[ ,;:!$]|q?quad(?![a-z])))+\s*\d")
 _MAX_LENGTH = 1000  # characters; nobody's final expression is longer
 
 
@@ -85,10 +87,10 @@ def _is_name(word: str) -> bool:
 
 
 def based(text: str) -> tuple[str, str] | None:
-    """Digits and base of a number written with its base, as 101_2; None for any other."""
+    """Digits, with their sign, and base of a number written with its base, as 101_2; None for any other."""
     match = _BASE.fullmatch(undelimited(text))
-    base = in_digits(match[2]) if match else ""
-    return (match[1].lstrip("0").casefold(), base) if match and base.isdigit() else None
+    base = in_digits(match[3]) if match else ""
+    return (match[1] + match[2].lstrip("0").casefold(), base) if match and base.isdigit() else None
 
 
 def latex(text: str) -> str:
@@ -130,11 +132,12 @@ def expression(text: str) -> Any:
     from latex2sympy2_extended import latex2sympy
     from latex2sympy2_extended.latex2sympy2 import ConversionConfig
 
-    if len(text) > _MAX_LENGTH or text.count("{") != text.count("}"):
+    written = latex(text)
+    if len(text) > _MAX_LENGTH or text.count("{") != text.count("}") or _MISREAD.search(written):
         return None
     try:
         parsed = latex2sympy(
-            latex(text), normalization_config=None, conversion_config=ConversionConfig(lowercase_symbols=False)
+            written, normalization_config=None, conversion_config=ConversionConfig(lowercase_symbols=False)
         )
     except Exception:  # the parser raises errors of three libraries; what it cannot read is no expression
         return None

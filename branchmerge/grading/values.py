@@ -94,6 +94,8 @@ def _same_values(one: Any, other: Any, relative_tolerance: Fraction) -> bool:
     pairs = _values(both, names)
     if pairs is None:
         return False
+    if not names and relative_tolerance:
+        return _near_constant(*pairs[0], float(relative_tolerance))
     differences = [value - target for value, target in pairs]
     if all(_has_constant(part) for part in both):
         differences = [difference - differences[0] for difference in differences]
@@ -102,8 +104,20 @@ def _same_values(one: Any, other: Any, relative_tolerance: Fraction) -> bool:
         abs(difference) <= allowed * (abs(target) or 1)
         for difference, (_, target) in zip(differences, pairs, strict=True)
     )
-    is_exact = not names and not relative_tolerance
-    return _same_constant(one, other, pairs[0][1]) if are_near and is_exact else are_near
+    return are_near if names else are_near and _same_constant(one, other, pairs[0][1])
+
+
+def _near_constant(value: Any, target: Any, relative_tolerance: float) -> bool:
+    """Whether the real and the imaginary part are each within the tolerance; of whole ones, within a tenth of it."""
+    import sympy
+
+    for part in (sympy.re, sympy.im):
+        wanted = part(target)
+        is_whole = abs(wanted - round(wanted)) < 10.0**-_AGREEING
+        allowed = relative_tolerance * abs(wanted) / (10 if is_whole else 1)
+        if abs(part(value) - wanted) > max(allowed, 10.0**-_AGREEING * abs(target)):
+            return False
+    return True
 
 
 def _same_constant(one: Any, other: Any, value: Any) -> bool:
