@@ -10,6 +10,28 @@ from typing import Any
 
 from bench.mutants import mutants
 
+# families without one right answer up to equality of numbers, mathematics, lists and words
+SEVERAL_RIGHT = {
+    "boxnet": "any plan that works",
+    "graph_color": "any colouring that works",
+    "group_anagrams": "groups in any order, and in any order within",
+    "jugs": "any sequence of moves that works",
+    "palindrome_partitioning": "partitions in any order",
+    "palindrome_generation": "any palindrome of the letters",
+    "propositional_logic": "any conclusion that follows; there is no gold answer",
+    "puzzle24": "any expression of the numbers that makes 24",
+    "quantum_lock": "any shortest sequence of buttons",
+    "shortest_path": "any shortest path",
+    "tower_of_hanoi": "any sequence of moves that works",
+    "word_ladder": "any ladder of words",
+    "knight_swap": "any sequence of moves that works",
+    "n_queens": "any placing of the queens",
+    "cryptarithm": "any digits that add up",
+    "sentence_reordering": "any order of words that shares enough with the gold one",
+    "letter_jumble": "scored by the words that are right",
+    "game_of_life_halting": "its scorer takes any answer for right",
+}
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -40,12 +62,12 @@ def gsm8k(file: Path) -> list[Pair]:
 
 
 def mathematics(file: Path) -> list[Pair]:
-    """Each answer of MATH boxed and written a little otherwise, and the answer of another problem."""
-    golds = _golds_of_math(file)
-    others = zip(golds[1:], golds, strict=False)
+    """Each answer of MATH boxed and written a little otherwise, and the answer of another problem of other digits."""
+    golds = list(filter(None, _golds_of_math(file)))
+    others = ((other, gold) for other, gold in zip(golds[1:], golds, strict=False) if _digits(other) != _digits(gold))
     written = [rf"So it is $\boxed{{{gold.replace(chr(92) + 'frac', chr(92) + 'tfrac')}}}$." for gold in golds]
     right = [Pair(answer, gold, True) for answer, gold in zip(written, golds, strict=True)]
-    return right + [Pair(rf"\boxed{{{other}}}", gold, False) for other, gold in others if other.strip() != gold.strip()]
+    return right + [Pair(rf"\boxed{{{other}}}", gold, False) for other, gold in others]
 
 
 def options(file: Path) -> list[Pair]:
@@ -61,8 +83,12 @@ def options(file: Path) -> list[Pair]:
 
 
 def answers_of_models(file: Path) -> list[Pair]:
-    """Whole answers of two models that the scorers of reasoning-gym gave all points."""
-    return [Pair(row["response"], row["expected_answer"], True) for row in _rows(file) if float(row["score"]) == 1.0]
+    """Whole answers of two models that the scorers of reasoning-gym gave all points; of families with one answer."""
+    return [
+        Pair(row["response"], row["expected_answer"], True)
+        for row in _rows(file)
+        if float(row["score"]) == 1.0 and row["family"] not in SEVERAL_RIGHT
+    ]
 
 
 def changed_golds(data: Path) -> list[Pair]:
@@ -71,6 +97,10 @@ def changed_golds(data: Path) -> list[Pair]:
     golds += _golds_of_math(data / "aime_hist_train/math.json.gz")
     golds += [row["expected_answer"] for row in _rows(data / "rg_eval_traces/traces.jsonl.gz")]
     return [Pair(changed, gold, False) for changed, gold in mutants(map(str, golds))]
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", text)
 
 
 def _golds_of_math(file: Path) -> list[str]:

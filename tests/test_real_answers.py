@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.answer_sets import changed_golds
+from bench.answer_sets import SEVERAL_RIGHT, changed_golds
 from bench.mutants import other_digit, other_letter, other_sign
 from branchmerge.core.params import read_params
 from branchmerge.grading.answers import final_answer
@@ -24,27 +24,6 @@ MATH = DATA / "aime_hist_train/math.json.gz"
 MMLU = DATA / "mmlu_stem/test.jsonl"
 PARAMS = read_params(VerifyParams, file=ROOT / "params.yaml").model_copy(update={"wall_s": 60.0})
 
-# families without one right answer up to equality of numbers, mathematics, lists and words
-SEVERAL_RIGHT = {
-    "boxnet": "any plan that works",
-    "graph_color": "any colouring that works",
-    "group_anagrams": "groups in any order, and in any order within",
-    "jugs": "any sequence of moves that works",
-    "palindrome_partitioning": "partitions in any order",
-    "palindrome_generation": "any palindrome of the letters",
-    "propositional_logic": "any conclusion that follows; there is no gold answer",
-    "puzzle24": "any expression of the numbers that makes 24",
-    "quantum_lock": "any shortest sequence of buttons",
-    "shortest_path": "any shortest path",
-    "tower_of_hanoi": "any sequence of moves that works",
-    "word_ladder": "any ladder of words",
-    "knight_swap": "any sequence of moves that works",
-    "n_queens": "any placing of the queens",
-    "cryptarithm": "any digits that add up",
-    "sentence_reordering": "any order of words that shares enough with the gold one",
-    "letter_jumble": "scored by the words that are right",
-    "game_of_life_halting": "its scorer takes any answer for right",
-}
 # right by their own scorer and not by ours: the rule by which a row is recognised, how many there are, and why
 KNOWN_REFUSED: dict[str, tuple[Callable[[str, str], bool], int]] = {
     "the gold answer is an integral left standing, the answer works it out": (lambda _, gold: "Integral(" in gold, 12),
