@@ -13,6 +13,7 @@ import sys
 import tempfile
 import timeit
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bench import answer_sets
@@ -151,7 +152,7 @@ def _slowest_loop() -> float:
         times_s = []
         for length in (_SHORT, _LONG):
             pair = task.Comparison("We think. " + loop * (length // len(loop)), r"\frac{1}{2}", None, rules)
-            times_s.append(min(timeit.repeat(lambda pair=pair: task.compare(pair), number=1, repeat=5)))
+            times_s.append(min(timeit.repeat(partial(task.compare, pair), number=1, repeat=5)))
         factors.append(times_s[1] / times_s[0])
     return max(factors)
 
