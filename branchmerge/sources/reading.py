@@ -12,11 +12,13 @@ from branchmerge.core.records import SOURCE
 from branchmerge.core.sql import connect
 from branchmerge.sources.choices import refuse_a_give_away, with_choices
 from branchmerge.sources.livecodebench import MACRO, unpacked
-from branchmerge.sources.locate import reader_of
-from branchmerge.sources.params import SourceParams
+from branchmerge.sources.locate import files_of
+from branchmerge.sources.params import SourceColumns, SourceParams
 from branchmerge.sources.pins import read_pin
 from branchmerge.sources.problems import Split, problems, split_of
+from branchmerge.sources.tables import columns_of, view_file
 
+_LONGEST_LINE = 1000  # characters of a line of DuckDB's message, which may quote a row
 _ROWS = 100  # of LiveCodeBench one has several MB
 
 
@@ -37,16 +39,16 @@ def read(params: SourceParams, threads: int, folder: Path) -> Iterator[Row]:
     import pyarrow as pa
 
     assert params.columns is not None
-    reader = reader_of(params.path, folder)
-    columns = {name: expression or "null" for name, expression in params.columns.model_dump().items()}
-    selected = ", ".join(f"{_as_text(name, expression)} as {name}" for name, expression in columns.items())
+    given = {name: expression for name, expression in params.columns.model_dump().items() if expression is not None}
     connection = connect(threads)
     connection.execute(MACRO)
     try:
         connection.execute(f"set temp_directory = '{folder}'")
         connection.execute("set timezone = 'UTC'")
-        connection.execute(f"create view file as from {reader}")
+        read_by = {text: columns_of(connection, text) for text in [*given.values(), params.where or "true"]}
+        as_text = view_file(connection, files_of(params.path, folder), read_by, folder, params.path)
         _refuse_part(connection, params)
+        selected = ", ".join(_selected(connection, given, as_text))
         connection.execute(f"create view rows as select {selected} from (from file where {params.where or 'true'})")
         questions = connection.execute("select distinct question from rows where question <> ''")
         connection.register("picked", pa.Table.from_pylist(_picked(questions, params)))
@@ -62,13 +64,13 @@ def read(params: SourceParams, threads: int, folder: Path) -> Iterator[Row]:
             refuse_a_give_away(shown, params.path)
             rows = iter(shown)
         yield from rows
-    except duckdb.Error as error:
+    except (duckdb.Error, pa.ArrowInvalid) as error:
         raise InputError(
             where=params.path,
-            expected=f"columns for {', '.join(name for name, given in columns.items() if given != 'null')}"
-            + (f", and rows where {params.where}" if params.where else ""),
-            got=str(error).splitlines()[0],
-            do="correct columns and where in params.yaml, or the file",
+            expected=f"columns for {', '.join(given)}" + (f", and rows where {params.where}" if params.where else ""),
+            got="; ".join(line[:_LONGEST_LINE] for line in str(error).splitlines() if line.strip(" ^")),
+            do="correct columns and where in params.yaml (values of JSON and CSV are texts: cast what is compared as a"
+            " number), or the file",
         ) from None
 
 
@@ -99,11 +101,31 @@ def _split(question: str, wanted: dict[Split, int]) -> Split:
     return "train" if wanted["train"] else "test"
 
 
-def _as_text(name: str, expression: str) -> str:
-    """SQL of a column; a list of options stays one, as JSON."""
-    if name == "choices" and expression != "null":
-        return f"cast(to_json({expression}) as varchar)"
-    return f"cast({expression} as varchar)"
+def _selected(connection: Any, given: dict[str, str], as_text: dict[str, str]) -> Iterator[str]:
+    """SQL of every column as text.
+
+    Args:
+        given: Column -> expression of params.yaml.
+        as_text: Expression -> SQL of the text that stands in the file.
+    """
+    listed = ", ".join(given.values())
+    types = [row[1] for row in connection.execute(f"describe select {listed} from file").fetchall()]
+    kinds = dict(zip(given, types, strict=True))
+    for name in SourceColumns.model_fields:
+        if name not in given:
+            yield f"null::varchar as {name}"
+        else:
+            text = as_text.get(given[name]) or _as_text(name, given[name], kinds[name])
+            yield f"replace(cast({text} as varchar), chr(0), '') as {name}"  # a NUL ends texts elsewhere
+
+
+def _as_text(name: str, expression: str, kind: str) -> str:
+    """SQL of a value of DuckDB as text; lists and structs as JSON, and so the options of a multiple choice."""
+    if kind == "JSON" and name != "choices":
+        return f"({expression})->>'$'"
+    if name == "choices" or kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
+        return f"to_json({expression})"
+    return expression
 
 
 def _refuse_part(connection: Any, params: SourceParams) -> None:
