@@ -22,7 +22,8 @@ class SourceColumns(Params):
         reasoning: The thought of a ready-made answer.
         solution: What follows the thought.
         teacher: Who gave it; a text in quotes where the file has no column for it.
-        finish_reason: "stop" where the file has no column for it.
+        finish_reason: Why it ended, in the words of any server; one not known counts as stop where the answer is whole.
+            "stop" where the file has no column for it.
     """
 
     question: str

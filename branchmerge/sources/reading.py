@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from branchmerge.chat.conversation import whole_response
+from branchmerge.chat.finish_reasons import known_reason, reason_of_text
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, content_id
 from branchmerge.core.records import SOURCE
@@ -157,8 +158,9 @@ def _whole(row: Row, path: str) -> Row:
     reasoning, solution = row.pop("reasoning"), row.pop("solution")
     if row["response"] is None and reasoning is not None and solution is not None:
         row["response"] = whole_response(reasoning, solution)
-    if row["response"] is not None and row["finish_reason"] is None:
-        row["finish_reason"] = "stop"
+    if row["response"] is not None:
+        said = (row["finish_reason"] or "").strip() or "stop"
+        row["finish_reason"] = known_reason(said) or reason_of_text(said, row["response"])
     if row["response"] is not None and row["teacher"] is None:
         raise InputError(
             where=f"{path}: {row['question'][:80]!r}",
