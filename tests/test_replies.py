@@ -22,7 +22,19 @@ def replied(finish_reason: Any, text: Any = WHOLE, tokens: int = 20, opening: st
 
 @pytest.mark.parametrize(
     "said",
-    "stop STOP eos eos_token end_turn FINISH_REASON_STOP FinishReason.STOP endTurn COMPLETE stop-sequence </s>".split(),
+    [
+        "stop",
+        "STOP",
+        "eos",
+        "eos_token",
+        "end_turn",
+        "FINISH_REASON_STOP",
+        "FinishReason.STOP",
+        "endTurn",
+        "COMPLETE",
+        "stop-sequence",
+        "</s>",
+    ],
 )
 def test_words_for_stop_are_stop(said: str):
     assert replied(said).finish_reason == "stop"

@@ -12,6 +12,7 @@ from branchmerge.core.files import Row, content_id
 from branchmerge.core.records import SOURCE
 from branchmerge.core.sql import connect
 from branchmerge.sources.choices import refuse_a_give_away, with_choices
+from branchmerge.sources.golds import settled
 from branchmerge.sources.livecodebench import MACRO, unpacked
 from branchmerge.sources.locate import files_of
 from branchmerge.sources.params import SourceColumns, SourceParams
@@ -54,11 +55,13 @@ def read(params: SourceParams, threads: int, folder: Path) -> Iterator[Row]:
         questions = connection.execute("select distinct question from rows where question <> ''")
         connection.register("picked", pa.Table.from_pylist(_picked(questions, params)))
         found = connection.execute(
-            "select distinct picked.split, rows.* from rows join picked using (question)"
+            "select picked.split, rows.*, count(*) as n_rows from rows join picked using (question) group by all"
             " order by question, teacher, response, reasoning, solution, answer, tests, choices, finish_reason"
         )
         rows: Iterator[Row] = (_whole(row, params.path) for row in _fetched(found))
-        if params.columns.choices is not None:  # shown under the question, they change its place
+        if params.columns.choices is None:
+            rows = settled(rows, params.path)
+        else:  # shown under the question, options change its place
             shown = sorted(
                 (with_choices(row, params.choices_seed, params.path) for row in rows), key=itemgetter("question")
             )
