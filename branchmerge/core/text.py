@@ -9,6 +9,23 @@ _SMALL = str.maketrans(
     "авсеһіјӏкмнорԛѕтуԝхԁѵүҽ" + "αβγεζικμνορτυχηϲϳ" + "ıɑɡɩʏʀɴʟʜɢʙᴀᴄᴅᴇᴊᴋᴍᴏᴘꜱᴛᴜᴠᴡᴢ" + "օսոհցյզ",
     "abcehijlkmhopqstywxdvye" + "abyezikmvoptuxncj" + "iagiyrnlhgbacdejkmopstuvwz" + "ounhgjq",
 )
+_FILLERS = "\u115f\u1160\u3164\uffa0\u2800"  # letters and signs that show nothing
+
+
+class _Folds(dict[int, str]):
+    """Sign -> what is left of it, found when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        parts = unicodedata.normalize("NFKD", chr(code))
+        seen = "".join(
+            part for part in parts if unicodedata.category(part) not in ("Cf", "Mn") and part not in _FILLERS
+        )
+        fold = seen.translate(_CAPITALS).casefold().translate(_SMALL)
+        self[code] = unicodedata.normalize("NFC", fold)
+        return self[code]
+
+
+_FOLDS = _Folds()
 
 
 def clean(text: str) -> str:
@@ -24,11 +41,4 @@ def folded(text: str) -> str:
 
     Never for storing: it is no text that anybody wrote.
     """
-    if text.isascii():
-        return text.lower()
-    parts = unicodedata.normalize("NFKD", text)
-    seen = "".join(sign for sign in parts if unicodedata.category(sign) not in ("Cf", "Mn") and sign not in _FILLERS)
-    return unicodedata.normalize("NFC", seen.translate(_CAPITALS).casefold().translate(_SMALL))
-
-
-_FILLERS = "\u115f\u1160\u3164\uffa0\u2800"  # letters and signs that show nothing
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).translate(_FOLDS)
