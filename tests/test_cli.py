@@ -196,6 +196,14 @@ def test_a_teacher_may_lie_outside_of_the_build(project_copy: Path, tmp_path: Pa
     check(project_copy / "params.yaml")
 
 
+def test_a_profile_is_checked_outside_of_the_project_too(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+
+    check(project / "profiles/toy.yaml")
+
+
 @pytest.mark.slow
 def test_a_task_that_lm_eval_does_not_know_is_refused(project_copy: Path):
     replace(project_copy, "params.yaml", "report:\n", "  tasks: {gsm8kk: {}, gsm8k: {}}\nreport:\n")

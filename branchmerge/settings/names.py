@@ -68,8 +68,7 @@ def check_names(file: Path) -> None:
     """
     sources, domains, mixtures = (list(read_section(name, file)) for name in ("source", "domains", "mixture"))
     for source in sources:
-        params = described(read_params(SourceParams, file=file, name=source), source)
-        _check_generators(file, f"source.{source}.path", [params.path] if params.path.endswith(".py") else [])
+        described(read_params(SourceParams, file=file, name=source), source)
     for domain in domains:
         _check_sources(file, domain, sources)
     for mixture in mixtures:
@@ -78,10 +77,12 @@ def check_names(file: Path) -> None:
     known_names(file, "merge.order", read_params(MergeParams, file=file).order, domains)
     evaluate = read_params(EvaluateParams, file=file)
     known_names(file, "evaluate.benchmarks", evaluate.benchmarks, domains)
-    _check_tasks(file, list(evaluate.tasks))
     known_names(file, "verify.graders", read_params(VerifyParams, file=file).graders, domains)
     known_names(file, "report.baseline", [read_params(ReportParams, file=file).baseline], read_section(MODELS, file))
     _check_models(file, domains, mixtures)
+    if Path("dvc.yaml").is_file():  # a profile may be checked outside of the project, too, where its files are not
+        _check_files(file, sources)
+        _check_tasks(file, list(evaluate.tasks))
 
 
 def known_names(file: Path, where: str, given: Iterable[Any], known: Iterable[Any]) -> None:
@@ -124,8 +125,7 @@ def _check_models(file: Path, domains: list[str], mixtures: list[str]) -> None:
         may_be = [*made, str(SOURCES)] if where in teachers else made
         known_names(file, where, [] if is_elsewhere else [str(path)], may_be)
     for model, params in read_section("base", file).items():
-        paths = [str(path) for path in (params.get("scratch") or {}).get("problems", ())]
-        outside = [path for path in paths if not path.startswith("stages/")]
+        outside = [path for path in _problems(params) if not path.startswith("stages/")]
         if outside:  # a base model's generators are code, whose changes the stage `code` must see
             raise InputError(
                 where=f"{file}: base.{model}.scratch.problems",
@@ -133,7 +133,19 @@ def _check_models(file: Path, domains: list[str], mixtures: list[str]) -> None:
                 got=", ".join(outside),
                 do="move them to stages/generators",
             )
-        _check_generators(file, f"base.{model}.scratch.problems", paths)
+
+
+def _problems(base: Any) -> list[str]:
+    return [str(path) for path in (base.get("scratch") or {}).get("problems", ())]
+
+
+def _check_files(file: Path, sources: list[str]) -> None:
+    """Generators; data may be elsewhere until the build."""
+    for source in sources:
+        path = read_params(SourceParams, file=file, name=source).path
+        _check_generators(file, f"source.{source}.path", [path] if path.endswith(".py") else [])
+    for model, params in read_section("base", file).items():
+        _check_generators(file, f"base.{model}.scratch.problems", _problems(params))
 
 
 def _check_generators(file: Path, where: str, paths: list[str]) -> None:
