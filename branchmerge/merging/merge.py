@@ -48,10 +48,6 @@ def merge(params: MergeParams, seed: int, threads: int, folder: Path, known: Pat
 
 
 def _run(recipe: dict[str, Any], target: Path, params: MergeParams, seed: int, threads: int) -> None:
-    if params.method == OURS:  # mergekit plans our merges too, and runs what cannot be streamed
-        from branchmerge.merging.mergekit_plugin import register
-
-        register()
     if params.method != OURS or params.is_parity or not _streamed(recipe, target, threads):
         _run_mergekit(recipe, target, seed, threads)
 
@@ -67,6 +63,9 @@ def _run_mergekit(recipe: dict[str, Any], target: Path, seed: int, threads: int)
     from mergekit.config import MergeConfiguration
     from mergekit.merge import MergeOptions, run_merge
 
+    from branchmerge.merging.mergekit_plugin import register
+
+    register()  # ours is run by mergekit where it cannot be streamed
     torch.set_num_threads(threads)
     run_merge(
         MergeConfiguration.model_validate(recipe),

@@ -108,6 +108,9 @@ def _steps(config: Any) -> list[Step] | None:
     from mergekit.options import MergeOptions
     from mergekit.plan import MergePlanner
 
+    from branchmerge.merging.mergekit_plugin import register
+
+    register()  # mergekit plans by the methods it knows
     options = MergeOptions(lazy_unpickle=True)
     LoaderCache().setup(options=options)
     models = {str(model): Path(str(model)) for model in config.referenced_models()}
