@@ -12,7 +12,7 @@ from bench import peer
 from branchmerge.core.errors import InputError
 from tests.conftest import ROOT
 
-SMALL = ["coverage", "curate", "near_duplicates"]
+SMALL = ["coverage", "curate", "long_question", "near_duplicates"]
 TRAINS_OR_MERGES = ["merge", "sft", "traces", "traces_server"]
 OF_A_BUILD = ["evaluate", "methods", "plan", "strategies", "toy"]
 PARTS = {"builds", "curate_as_open_r1", "methods_tables", "peer", "result", "traces_like_openr1"}  # of the benchmarks
@@ -27,7 +27,7 @@ def run(bench: str, **arguments: bool) -> None:
 def test_every_benchmark_is_run_here():
     found = {file.stem for file in (ROOT / "bench").glob("*.py")} - {"__init__"} - PARTS
 
-    assert len(found) == 12
+    assert len(found) == 13
     assert found == {*SMALL, *TRAINS_OR_MERGES, *OF_A_BUILD}
 
 

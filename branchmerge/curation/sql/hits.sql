@@ -26,14 +26,21 @@ asked as (
     from prompts
     where $contamination_words is not null
 ),
+-- runs of twice the words are made of pairs of runs, so that time grows as the words do; a slice a run would copy them all
+shifts as (
+    select [
+        [least(1 << k, $contamination_words - (1 << k))] for k in range(0, 31) if (1 << k) < $contamination_words
+    ]::ubigint[][] as shifts,
+),
 item_runs as (
     select
         benchmark,
         question_id,
-        unnest(list_distinct([
-            hash(hashes[i:i + $contamination_words - 1]) for i in range(1, len(words) - $contamination_words + 2)
-        ])) as run,
+        unnest(list_distinct(list_reduce(
+            shifts, lambda runs, shift: [hash(pair) for pair in list_zip(runs, runs[shift[1]::int + 1:], true)], hashes
+        ))) as run,
     from items
+    cross join shifts
 ),
 item_sizes as (
     select benchmark, question_id, count(*) as n_runs
@@ -41,12 +48,16 @@ item_sizes as (
     group by all
 ),
 asked_runs as (
-    select
-        prompt_id,
-        unnest([hash(hashes[i:i + $contamination_words - 1]) for i in range(1, len(words) - $contamination_words + 2)])
-            as run,
-        generate_subscripts(words[:len(words) - $contamination_words + 1], 1) as position,
-    from asked
+    select prompt_id, unnest(runs) as run, generate_subscripts(runs, 1) as position
+    from (
+        select
+            prompt_id,
+            list_reduce(
+                shifts, lambda runs, shift: [hash(pair) for pair in list_zip(runs, runs[shift[1]::int + 1:], true)], hashes
+            ) as runs,
+        from asked
+        cross join shifts
+    )
 ),
 shared as (
     select prompt_id, benchmark, question_id, count(distinct run) as n_shared, min(position) as position

@@ -9,6 +9,10 @@ with asked as (
 )
 select
     prompt_id,
-    list_sort(list_distinct([hash(words[i:i + 2]) for i in range(1, greatest(len(words) - 2, 1) + 1)])) as shingles,
+    list_sort(list_distinct(case
+        when len(words) < 3 then [hash(words)]
+        -- lists side by side, so that time grows as the words do; a slice a run would copy them all
+        else [hash([run[1], run[2], run[3]]) for run in list_zip(words, words[2:], words[3:], true)]
+    end)) as shingles,
 from asked
 order by prompt_id
