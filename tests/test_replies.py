@@ -34,6 +34,8 @@ def replied(finish_reason: Any, text: Any = WHOLE, tokens: int = 20, opening: st
         "COMPLETE",
         "stop-sequence",
         "</s>",
+        "<｜end▁of▁sentence｜>",
+        "FINISHED_STOPPED",
     ],
 )
 def test_words_for_stop_are_stop(said: str):

@@ -100,6 +100,36 @@ def test_lists_and_structs_can_be_taken_apart():
     assert (row["question"], row["response"]) == ("x1180591620717411303427", "one")
 
 
+@pytest.mark.parametrize("answer", ["g.t", "g['t'] || ''", "[g][1].t", "file.g.t", "coalesce(g.t, 'none')"])
+@pytest.mark.parametrize("beside", ['"\\\\frac12"', "5", "2.5", "[1.10]", '{"b": 1.10}', "true", "NaN"])
+def test_a_field_of_an_object_is_the_same_whatever_stands_beside_it(answer: str, beside: str):
+    for written in ['"\\\\frac{1}{2}"', "1.10", "1e5", "-0", "1180591620717411303427", '"9:30"', '{"c": [1.10,  "x"]}']:
+        if written[0] not in "{" or beside[0] not in "{" or answer in ("g.t", "file.g.t"):
+            found = golds(
+                "q.jsonl",
+                of_json("0", "0")
+                .replace('"a": 0', f'"g": {{"t": {written}}}', 1)
+                .replace('"a": 0', f'"g": {{"t": {beside}}}'),
+                ASKED | {"answer": answer},
+            )
+            assert found[0] == VALUES.get(written, written)
+
+
+def test_a_list_made_of_texts_and_numbers_is_refused():
+    text = '{"q": "x", "g": [{"t": "a"}, {"t": 5}]}'
+
+    with pytest.raises(InputError, match=r"columns\.tests: expected a text, or a list of values of one kind"):
+        golds("q.jsonl", text, {"question": "q", "tests": "[x.t for x in g]"})
+
+
+def test_a_field_of_another_case_is_refused():
+    with pytest.raises(InputError, match="expected the field t, got the field T"):
+        golds("q.jsonl", '{"q": "x", "g": {"T": "1"}}', ASKED | {"answer": "g.t"})
+    pq.write_table(pa.table({"q": ["x"], "g": [{"T": "1"}]}), "q.parquet")
+    with pytest.raises(InputError, match="expected the field t, got the field T"):
+        read("q.parquet", ASKED | {"answer": "g.t"})
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -224,12 +254,53 @@ def test_nested_tests_of_parquet_are_json():
     assert json.loads(row["tests"]) == tests
 
 
+def parts(*tables: dict[str, Any]) -> str:
+    """A folder of Parquet files."""
+    Path("parts").mkdir()
+    for number, columns in enumerate(tables):
+        pq.write_table(pa.table(columns), f"parts/{number}.parquet")
+    return "parts"
+
+
+def test_columns_of_parquet_are_matched_by_name_from_file_to_file():
+    path = parts(
+        {"q": ["v"], "a": ["1"], "b": [1]}, {"A": ["no"], "a": ["2"], "q": ["w"]}, {"q": ["x"], "a": pa.nulls(1)}
+    )
+
+    assert [row["answer"] for row in read(path)] == ["1", "2", None]
+
+
+@pytest.mark.parametrize("other", [{"q": ["w"], "A": ["2"]}, {"q": ["w"]}])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_column_that_a_file_of_several_lacks_is_told(other: dict[str, Any], is_first: bool):
+    whole = {"q": ["v"], "a": ["1"]}
+    path = parts(*((other, whole) if is_first else (whole, other)))
+
+    with pytest.raises(InputError, match=rf"{1 - is_first}\.parquet: expected the column a, which other files"):
+        read(path)
+
+
+def test_a_column_that_stands_twice_in_parquet_is_refused():
+    table = pa.table([pa.array(["x"]), pa.array(["1"]), pa.array(["2"])], names=["q", "a", "a"])
+    pq.write_table(table, "q.parquet")
+
+    with pytest.raises(InputError, match=r"q\.parquet: expected columns of different names, got a twice"):
+        read("q.parquet")
+
+
+def test_a_pointer_of_git_lfs_is_told_as_one():
+    Path("q.parquet").write_text("version https://git-lfs.github.com/spec/v1\n")
+
+    with pytest.raises(InputError, match=r"q\.parquet: expected a Parquet file.*pointer of git LFS"):
+        read("q.parquet")
+
+
 def test_files_whose_types_would_round_each_other_are_refused():
     Path("parts").mkdir()
     pq.write_table(pa.table({"q": ["x"], "a": [9007199254740993]}), "parts/1.parquet")
     pq.write_table(pa.table({"q": ["y"], "a": [2.75]}), "parts/2.parquet")
 
-    with pytest.raises(InputError, match=r"2\.parquet: expected a of the type integer.*got double"):
+    with pytest.raises(InputError, match=r"2\.parquet: expected a of the type int64.*got double"):
         read("parts")
 
 
@@ -300,7 +371,13 @@ def test_what_a_hub_has_beside_data_is_passed_over():
         "dataset_infos.json",
         ".cache/x.metadata",
     ]
-    beside += [".cache/huggingface/download/data/t.jsonl.lock", ".git/config", "images/plot.png", ".DS_Store"]
+    beside += [
+        ".cache/huggingface/download/data/t.jsonl.lock",
+        ".git/config",
+        "images/plot.png",
+        "croissant.yaml",
+        ".DS_Store",
+    ]
     for file in beside:
         Path("set", file).parent.mkdir(parents=True, exist_ok=True)
         Path("set", file).write_text("{}")

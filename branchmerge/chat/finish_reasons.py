@@ -13,8 +13,8 @@ FinishReason = Literal["stop", "length", "empty", "refused", "malformed", "error
 _SAID: dict[FinishReason, str] = {
     "stop": "stop stopped stop_sequence stop_token stop_str eos eos_token eos_token_id end_of_sequence end end_turn"
     " end_of_turn end_of_text eot turn_complete complete completed completion finish finished done success normal"
-    " s im_end eot_id endoftext end_of_sentence",  # tokens, as </s> and <|im_end|>
-    "length": "length max_tokens max_token max_length max_new_tokens max_output_tokens max_completion_tokens limit"
+    " s im_end eot_id endoftext end_of_sentence return",  # tokens, as </s> and <|im_end|>
+    "length": "length max_tokens max_token max_length max_new_tokens max_output_tokens max_completion_tokens length_capped limit"
     " token_limit length_limit model_length model_context_window_exceeded context_length_exceeded context_length"
     " max_context_length truncated truncation incomplete cut cut_off",
     "refused": "content_filter content_filtered refused refusal safety recitation blocklist prohibited_content spii"
@@ -25,13 +25,15 @@ _SAID: dict[FinishReason, str] = {
 }
 _KNOWN = {word: reason for reason, words in _SAID.items() for word in words.split()}
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")  # of endTurn
-_BETWEEN = re.compile(r"[-. ]+")
+_BETWEEN = re.compile(r"[-. ▁]+")
 
 
 def known_reason(said: object) -> FinishReason | None:
     """Ours for a word of theirs, whatever its case; None for one that is not known."""
-    word = _CAPITAL.sub("_", str(said).strip().strip("<|>/")).lower()
-    return _KNOWN.get(_BETWEEN.sub("_", word).removeprefix("finish_reason_").removeprefix("stop_reason_"))
+    word = _CAPITAL.sub("_", str(said).strip().strip("<|｜>/")).lower()
+    return _KNOWN.get(
+        _BETWEEN.sub("_", word).removeprefix("finish_reason_").removeprefix("finished_").removeprefix("stop_reason_")
+    )
 
 
 def reason_of_text(said: object, text: str) -> Literal["stop", "length"]:

@@ -7,7 +7,25 @@ from branchmerge.sources.pins import read_pin
 
 KINDS = (".parquet", ".jsonl", ".json", ".csv")
 # what lies beside the data of a data set, in the words of the hub; a name that starts with a point is passed over, too
-_BESIDE_SUFFIXES = {".md", ".rst", ".py", ".png", ".jpg", ".jpeg", ".svg", ".gif", ".pdf", ".bib", ".cff"}
+_BESIDE_SUFFIXES = {
+    ".md",
+    ".rst",
+    ".py",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".svg",
+    ".gif",
+    ".pdf",
+    ".bib",
+    ".cff",
+    ".yaml",
+    ".yml",
+    ".toml",
+    ".ipynb",
+    ".sh",
+    ".webp",
+}
 _BESIDE_STEMS = {"readme", "license", "licence", "notice", "citation", "requirements"}
 _BESIDE_NAMES = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json"}
 

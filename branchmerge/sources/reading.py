@@ -12,13 +12,14 @@ from branchmerge.core.files import Row, content_id
 from branchmerge.core.records import SOURCE
 from branchmerge.core.sql import connect
 from branchmerge.sources.choices import refuse_a_give_away, with_choices
+from branchmerge.sources.expressions import FILE, Columns, columns_of
 from branchmerge.sources.golds import settled
 from branchmerge.sources.livecodebench import MACRO, unpacked
 from branchmerge.sources.locate import files_of
 from branchmerge.sources.params import SourceColumns, SourceParams
 from branchmerge.sources.pins import read_pin
 from branchmerge.sources.problems import Split, problems, split_of
-from branchmerge.sources.tables import columns_of, view_file
+from branchmerge.sources.tables import View, view_file
 
 _LONGEST_LINE = 1000  # characters of a line of DuckDB's message, which may quote a row
 _ROWS = 100  # of LiveCodeBench one has several MB
@@ -48,10 +49,16 @@ def read(params: SourceParams, threads: int, folder: Path) -> Iterator[Row]:
         connection.execute(f"set temp_directory = '{folder}'")
         connection.execute("set timezone = 'UTC'")
         read_by = {text: columns_of(connection, text) for text in [*given.values(), params.where or "true"]}
-        as_text = view_file(connection, files_of(params.path, folder), read_by, folder, params.path)
+        view = view_file(connection, files_of(params.path, folder), read_by, folder, params.path)
         _refuse_part(connection, params)
-        selected = ", ".join(_selected(connection, given, as_text))
-        connection.execute(f"create view rows as select {selected} from (from file where {params.where or 'true'})")
+        kinds = _kinds(connection, given)
+        _refuse_mixed(params, kinds, read_by, view)
+        values = ", ".join(
+            f"{view.as_text.get(expression, expression)} as {name}" for name, expression in given.items()
+        )
+        texts = ", ".join(_texts(given, kinds, view))
+        kept = f"(from {FILE} where {params.where or 'true'}) as {FILE}"
+        connection.execute(f"create view rows as select {texts} from (select {values} from {kept})")
         questions = connection.execute("select distinct question from rows where question <> ''")
         connection.register("picked", pa.Table.from_pylist(_picked(questions, params)))
         found = connection.execute(
@@ -105,31 +112,50 @@ def _split(question: str, wanted: dict[Split, int]) -> Split:
     return "train" if wanted["train"] else "test"
 
 
-def _selected(connection: Any, given: dict[str, str], as_text: dict[str, str]) -> Iterator[str]:
-    """SQL of every column as text.
+def _kinds(connection: Any, given: dict[str, str]) -> dict[str, str]:
+    """Types of DuckDB of the expressions for each column."""
+    types = connection.execute(f"describe select {', '.join(given.values())} from {FILE}").fetchall()
+    return dict(zip(given, (row[1] for row in types), strict=True))
+
+
+def _texts(given: dict[str, str], kinds: dict[str, str], view: View) -> Iterator[str]:
+    """SQL of every column as text, from their values.
 
     Args:
         given: Column -> expression of params.yaml.
-        as_text: Expression -> SQL of the text that stands in the file.
+        kinds: Column -> type of its value.
     """
-    listed = ", ".join(given.values())
-    types = [row[1] for row in connection.execute(f"describe select {listed} from file").fetchall()]
-    kinds = dict(zip(given, types, strict=True))
     for name in SourceColumns.model_fields:
         if name not in given:
             yield f"null::varchar as {name}"
         else:
-            text = as_text.get(given[name]) or _as_text(name, given[name], kinds[name])
+            text = name if given[name] in view.as_text else _as_text(name, kinds[name])
             yield f"replace(cast({text} as varchar), chr(0), '') as {name}"  # a NUL ends texts elsewhere
 
 
-def _as_text(name: str, expression: str, kind: str) -> str:
+def _as_text(name: str, kind: str) -> str:
     """SQL of a value of DuckDB as text; lists and structs as JSON, and so the options of a multiple choice."""
     if kind == "JSON" and name != "choices":
-        return f"({expression})->>'$'"
-    if name == "choices" or kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
-        return f"to_json({expression})"
-    return expression
+        return f"case when json_type({name}) = 'VARCHAR' then {name}->>'$' else {name} end"
+    return f"to_json({name})" if name == "choices" or _is_nested(kind) else name
+
+
+def _is_nested(kind: str) -> bool:
+    return kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
+
+
+def _refuse_mixed(params: SourceParams, kinds: dict[str, str], read_by: dict[str, Columns], view: View) -> None:
+    """Refuse lists and structs made of values of several kinds, of which DuckDB would make texts throughout."""
+    for column, expression in params.columns or ():
+        if expression is None or expression in view.as_text or not _is_nested(kinds[column]):
+            continue
+        if mixed := sorted(read_by[expression].names & view.mixed):
+            raise InputError(
+                where=f"{params.path}: columns.{column}",
+                expected="a text, or a list of values of one kind",
+                got=f"{expression}, of {mixed[0]}, where texts, numbers or others stand in one place",
+                do="name a column or a field of it alone, which is read as it stands, or take one value of it",
+            )
 
 
 def _refuse_part(connection: Any, params: SourceParams) -> None:
@@ -137,7 +163,7 @@ def _refuse_part(connection: Any, params: SourceParams) -> None:
     wanted = read_pin(Path(params.path)).n_rows if params.path.endswith(".yaml") else None
     if wanted is None:
         return
-    (found,) = connection.execute("select count(*) from file").fetchone()
+    ((found,),) = connection.execute("select count(*) from file").fetchall()
     if found != wanted:
         raise InputError(
             where=params.path,

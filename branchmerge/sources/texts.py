@@ -21,10 +21,17 @@ from branchmerge.core.errors import InputError
 from branchmerge.core.text import clean
 from branchmerge.sources.locate import kind_of
 
+
+class Number(str):
+    """A number of JSON by its digits: it is not computed with, and Python refuses one of more than 4,300 digits."""
+
+    __slots__ = ()
+
+
 _SPACE = re.compile(r"[ \t\n\r]*")
-# numbers stay text: they are not computed with, and Python refuses those of more than 4,300 digits
-_value = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str).scan_once  # type: ignore[attr-defined]
-_NOTHING = ("null", "NaN")  # the second is how pandas and Python's json write a missing value
+# text, place -> the value of JSON there, and where it ends
+scan = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=Number).scan_once  # type: ignore[attr-defined]
+NOTHING = ("null", "NaN")  # the second is how pandas and Python's json write a missing value
 _DELIMITERS = ",;\t|"
 # an escape of JSON; the group is one of half a sign, which is no text
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)", re.DOTALL)
@@ -70,12 +77,12 @@ def _opened(file: Path) -> Iterator[IO[str]]:
 def _of_lines(file: Path) -> Iterator[TextRow]:
     with _opened(file) as lines:
         for number, line in enumerate(lines, 1):
-            start = _skip(line, 0)
+            start = skip(line, 0)
             if start == len(line):
                 continue
             try:
                 row, end = _object(line, start)
-                if _skip(line, end) != len(line):
+                if skip(line, end) != len(line):
                     raise ValueError(f"more behind the object: {line[end:][:80]!r}")
             except (ValueError, RecursionError) as error:
                 raise _no_json(file, number, error, line) from None
@@ -86,22 +93,22 @@ def _of_json(file: Path) -> Iterator[TextRow]:
     """Objects in a list, or one behind the other."""
     with _opened(file) as stream:
         text = stream.read()
-    at = _skip(text, 0)
+    at = skip(text, 0)
     is_list = text[at : at + 1] == "["
-    at = _skip(text, at + 1) if is_list else at
+    at = skip(text, at + 1) if is_list else at
     try:
         while at < len(text) and not (is_list and text[at] == "]"):
             row, end = _object(text, at)
             yield row
-            at = _skip(text, end)
+            at = skip(text, end)
             if is_list and text[at : at + 1] == ",":
-                at = _skip(text, at + 1)
+                at = skip(text, at + 1)
             elif is_list and text[at : at + 1] != "]":
                 raise ValueError(f"neither , nor ] behind an object but {text[at : at + 80]!r}")
     except (ValueError, RecursionError) as error:
         at = getattr(error, "pos", at)
         raise _no_json(file, text.count("\n", 0, at) + 1, error, text[at:]) from None
-    if is_list and (at >= len(text) or _skip(text, at + 1) != len(text)):
+    if is_list and (at >= len(text) or skip(text, at + 1) != len(text)):
         raise _no_json(file, text.count("\n") + 1, ValueError("a list that does not end, or more behind it"), text[at:])
 
 
@@ -114,43 +121,45 @@ def _object(text: str, at: int) -> tuple[TextRow, int]:
     if text[at] != "{":
         raise ValueError("something else")
     row = TextRow()
-    at = _skip(text, at + 1)
+    at = skip(text, at + 1)
     while text[at : at + 1] != "}" or row.values:
         if text[at : at + 1] != '"':
             raise json.JSONDecodeError("no name in quotes", text, at)
         name, at = scanstring(text, at + 1)
         name = clean(name)
-        at = _skip(text, at)
+        at = skip(text, at)
         if text[at : at + 1] != ":":
             raise json.JSONDecodeError(f"no : behind {name!r}", text, at)
-        start = _skip(text, at + 1)
+        start = skip(text, at + 1)
         try:
-            value, end = _value(text, start)
+            value, end = scan(text, start)
         except StopIteration:
             raise json.JSONDecodeError(f"no value of {name!r}", text, start) from None
         if name in row.values:
             raise json.JSONDecodeError(f"{name!r} twice", text, start)
-        row.values[name] = _as_it_stands(text[start:end], value)
+        row.values[name] = as_it_stands(text[start:end], value)
         if text[start] in "[{":
             row.nested.add(name)
-        at = _skip(text, end)
+        at = skip(text, end)
         if text[at : at + 1] != ",":
             break
-        at = _skip(text, at + 1)
+        at = skip(text, at + 1)
     if text[at : at + 1] != "}":
         raise json.JSONDecodeError("an object that does not end", text, at)
     return row, at + 1
 
 
-def _as_it_stands(raw: str, value: Any) -> str | None:
+def as_it_stands(raw: str, value: Any) -> str | None:
+    """The text of a value of JSON: a string as it is, all else as it is written; null where it is nothing."""
     if raw[0] == '"':
         return clean(value)
-    if raw in _NOTHING:
+    if raw in NOTHING:
         return None
     return _ESCAPE.sub(lambda escape: "?" if escape[1] else escape[0], raw) if "\\u" in raw else raw
 
 
-def _skip(text: str, at: int) -> int:
+def skip(text: str, at: int) -> int:
+    """The next place that is no space."""
     found = _SPACE.match(text, at)
     assert found is not None  # it may be empty
     return found.end()
