@@ -15,8 +15,8 @@ _SAID: dict[FinishReason, str] = {
     " end_of_turn end_of_text eot turn_complete complete completed completion finish finished done success normal"
     " s im_end eot_id endoftext end_of_sentence return",  # tokens, as </s> and <|im_end|>
     "length": "length max_tokens max_token max_length max_new_tokens max_output_tokens max_completion_tokens limit"
-    " length_capped token_limit length_limit model_length model_context_window_exceeded context_length_exceeded context_length"
-    " max_context_length truncated truncation incomplete cut cut_off",
+    " length_capped token_limit length_limit model_length model_context_window_exceeded context_length_exceeded"
+    " context_length max_context_length truncated truncation incomplete cut cut_off",
     "refused": "content_filter content_filtered refused refusal safety recitation blocklist prohibited_content spii"
     " guardrail_intervened guardrails moderation error_toxic",
     "empty": "empty",

@@ -11,8 +11,8 @@ from branchmerge.sources.problems import Split
 class SourceColumns(Params):
     """SQL expressions (DuckDB) over a file's columns; unnest(...) makes a row of each item of a list.
 
-    Values stay as they stand in the file. A list or object of JSON is its JSON text where it is named alone; within a
-    larger expression it is a list or struct of DuckDB.
+    Values stay as they stand in the file. A list or object of JSON, or a field of it (meta.tests), is its JSON text
+    where it is named alone; within a larger expression it is a list or struct of DuckDB.
 
     Args:
         question: The question.
@@ -56,7 +56,8 @@ class SourceParams(Params):
             pattern), and perhaps licence, columns, choices_seed and where.
         licence: Of the questions and answers; null where the .yaml says it.
         columns: For files only; null where the .yaml has them. A name is matched with its case. CSV and JSON have texts
-            only, so cast what is compared as a number; a list or object of JSON named alone is its JSON text.
+            only, so cast what is compared as a number; a list or object of JSON, or a field of it, named alone is its
+            JSON text.
         where: An SQL condition over the file's columns, beside the one of the .yaml; null for all rows.
         choices_seed: Puts the options of each question in an order drawn by it; null as the .yaml says,
             or as they stand.
