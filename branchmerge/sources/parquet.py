@@ -61,7 +61,7 @@ def _schema(file: Path) -> Any:
         raise InputError(
             where=str(file),
             expected="a Parquet file",
-            got=" ".join(str(error).split()),
+            got=" ".join(str(error).split()).rstrip("."),
             do="fetch it again (a text of a few lines is a pointer of git LFS), or correct its name",
         ) from None
 
