@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from branchmerge.core.sql import connect, query
+from branchmerge.core.text import folded
 from branchmerge.curation.near_duplicates import SHINGLES, find_near_duplicates
 from branchmerge.curation.selection import HITS
 
@@ -24,7 +25,7 @@ def texts(count: int) -> list[str]:
 
 
 def words_of(text: str, pattern: str = "") -> list[str]:
-    return re.findall(rf"[\u4e00-\u9fff]|(?:(?![\u4e00-\u9fff])[^\W\d_])+{pattern}", text.lower())
+    return re.findall(rf"[\u4e00-\u9fff]|(?:(?![\u4e00-\u9fff])[^\W\d_])+{pattern}", folded(text))
 
 
 def runs(words: list[str], length: int) -> list[tuple[str, ...]]:

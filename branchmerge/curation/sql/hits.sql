@@ -1,5 +1,6 @@
 -- What: prompts that hold a benchmark's question: enough of its runs of n words, or all of a shorter one. Words are
---       letters only, in lower case, so changed numbers, case, spaces and signs hide nothing, nor does text around it.
+--       letters only, folded, so changed numbers, case, spaces and signs hide nothing, nor does text around it, nor
+--       signs without width and letters that look alike.
 -- Grain: one row a prompt and benchmark question.
 -- Params: $contamination_words (words in a run; null = off), $min_contamination_ratio (share of a question's runs).
 -- Reads: prompts, benchmarks (tables of the curate stage).
@@ -10,7 +11,7 @@ with items as (
         benchmark,
         prompt_id as question_id,
         question,
-        regexp_extract_all(lower(question), '\p{Han}|\p{L}+') as words,
+        regexp_extract_all(folded(question), '\p{Han}|\p{L}+') as words,
         [hash(word) for word in words] as hashes,  -- each word is in $contamination_words runs, but read once
     from benchmarks
     where $contamination_words is not null
@@ -20,7 +21,7 @@ asked as (
         prompt_id,
         source,
         question,
-        regexp_extract_all(lower(question), '\p{Han}|\p{L}+') as words,
+        regexp_extract_all(folded(question), '\p{Han}|\p{L}+') as words,
         [hash(word) for word in words] as hashes,  -- each word is in $contamination_words runs, but read once
     from prompts
     where $contamination_words is not null
@@ -78,7 +79,7 @@ short_hits as (
     where
         len(items.words) < $contamination_words
         and (len(items.words) >= 3 or
-             regexp_extract_all(lower(items.question), '\p{L}+|\p{N}+') = regexp_extract_all(lower(asked.question), '\p{L}+|\p{N}+'))
+             regexp_extract_all(folded(items.question), '\p{L}+|\p{N}+') = regexp_extract_all(folded(asked.question), '\p{L}+|\p{N}+'))
 )
 select
     prompt_id,

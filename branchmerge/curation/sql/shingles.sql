@@ -1,9 +1,9 @@
--- What: the words of each prompt that still has traces, in runs of three, hashed; numbers count, case and signs do not.
+-- What: the words of each prompt that still has traces, in runs of three, hashed; numbers count, case, signs and looks do not.
 -- Grain: one row a prompt.
 -- Reads: prompts, candidates, rejected.
 -- Columns: prompt_id, shingles (list of hashes, distinct, sorted).
 with asked as (
-    select prompt_id, regexp_extract_all(lower(question), '\p{Han}|\p{L}+|\p{N}+') as words
+    select prompt_id, regexp_extract_all(folded(question), '\p{Han}|\p{L}+|\p{N}+') as words
     from prompts
     semi join (from candidates anti join rejected using (trace_id)) using (prompt_id)
 )
