@@ -415,3 +415,8 @@ def test_a_number_of_json_is_cast_before_it_is_compared():
     with pytest.raises(InputError, match=r"Cannot compare values of type VARCHAR.*cast what is compared as a number"):
         golds("q.jsonl", of_json("5", "10"), where="a > 9")
     assert golds("q.jsonl", of_json("5", "10"), where="a::int > 9") == ["10"]
+
+
+def test_an_index_into_a_column_that_is_a_list_in_some_rows_only_is_refused():
+    with pytest.raises(InputError, match=r"expected a to be a list or an object in all rows"):
+        golds("x.jsonl", of_json('["5"]', '"56"'), {"question": "q", "answer": "a[1]"})

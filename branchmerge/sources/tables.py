@@ -29,12 +29,14 @@ class Table:
         sql: Its columns are c0, c1 and so on.
         fields: Names of the fields of its structs, as far as they are known.
         nested: Columns that are the text of a list or an object of JSON.
+        sometimes_nested: Columns that are so in some rows only.
     """
 
     names: list[str]
     sql: str
     fields: set[str] = field(default_factory=set)
     nested: set[str] = field(default_factory=set)
+    sometimes_nested: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def view_file(connection: Any, files: list[Path], read: dict[str, Columns], fold
     _refuse_another_case("column", used - own, set(table.names), where)
     _refuse_two_cases(used & set(table.names), where)
     in_expressions = {name for columns in read.values() if len(columns.path) != 1 for name in columns.names}
+    _refuse_sometimes_nested(table.sometimes_nested & in_expressions, where)
     shapes = {name: _shape(connection, table, name) for name in table.names if name in table.nested & in_expressions}
     fields = table.fields.union(*map(nested.field_names, shapes.values()))
     _refuse_another_case("field", {name for columns in read.values() for name in columns.fields}, fields, where)
@@ -154,6 +157,17 @@ def _refuse_two_cases(found: set[str], where: str) -> None:
         )
 
 
+def _refuse_sometimes_nested(names: set[str], where: str) -> None:
+    """An index would take a sign of the text where there is no list."""
+    if names:
+        raise InputError(
+            where=where,
+            expected=f"{min(names)} to be a list or an object in all rows, or in none, as an expression reads it",
+            got="some of either kind",
+            do="name the column alone, or make a source of each kind of row",
+        )
+
+
 def _texts(files: list[Path], folder: Path) -> Table:
     """A column counts as nested where all its values are lists or objects."""
     names: dict[str, int] = {}
@@ -175,7 +189,8 @@ def _texts(files: list[Path], folder: Path) -> Table:
             where=", ".join(map(str, files[:3])), expected="rows", got="none", do="correct the path in params.yaml"
         )
     columns = ", ".join(f"c{index}" for index in names.values())
-    return Table(list(names), f"(select {columns} from {parquet_reader(parts, by_name=True)})", nested=nested_ - flat)
+    sql = f"(select {columns} from {parquet_reader(parts, by_name=True)})"
+    return Table(list(names), sql, nested=nested_ - flat, sometimes_nested=nested_ & flat)
 
 
 def _write(rows: list[Row], names: dict[str, int], file: Path) -> None:
