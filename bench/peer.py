@@ -50,7 +50,8 @@ def environment(name: str) -> Path:
 
 def run_peer(name: str, *arguments: Any) -> Any:
     """What a peer's script prints for these arguments."""
-    command = [str(environment(name)), str(PEERS / f"{name}.py"), *map(str, arguments)]
+    # -P: a script may have its package's name, and its folder is not where that is sought
+    command = [str(environment(name)), "-P", str(PEERS / f"{name}.py"), *map(str, arguments)]
     # without PYTHONPATH, which would put packages of ours before its own
     own = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"HF_DATASETS_OFFLINE": "1"}
     done = subprocess.run(command, env=own, capture_output=True, text=True, check=False)

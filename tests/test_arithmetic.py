@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from branchmerge.cli.lock import unlike_git
+from branchmerge.cli.lock import times_unlike_git, unlike_git
 from branchmerge.core.arithmetic import SHARED, read_run
 from tests.conftest import ROOT
 
@@ -78,7 +78,7 @@ def lock(**outs: str) -> str:
 class TestUnlikeGit:
     @pytest.fixture(autouse=True)
     def committed(self) -> None:
-        Path("dvc.lock").write_text(lock(base="models/teacher=a", cost="reports/cost=a"))
+        Path("dvc.lock").write_text(lock(base="models/teacher=a", cost="reports/cost/base.json=a"))
         for command in (["init", "-q"], ["add", "dvc.lock"], ["commit", "-qm", "lock"]):
             subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], check=True)
 
@@ -86,14 +86,20 @@ class TestUnlikeGit:
         assert unlike_git() == []
 
     def test_another_model_of_the_same_inputs_is_named(self):
-        Path("dvc.lock").write_text(lock(base="models/teacher=b", cost="reports/cost=a"))
+        Path("dvc.lock").write_text(lock(base="models/teacher=b", cost="reports/cost/base.json=a"))
 
         assert unlike_git() == ["base"]
 
     def test_times_of_reports_are_not_compared(self):
-        Path("dvc.lock").write_text(lock(base="models/teacher=a", cost="reports/cost=b"))
+        Path("dvc.lock").write_text(lock(base="models/teacher=a", cost="reports/cost/base.json=b"))
 
         assert unlike_git() == []
+        assert times_unlike_git() == 1
+
+    def test_other_scores_are_named(self):
+        Path("dvc.lock").write_text(lock(base="models/teacher=a", cost="reports/eval/student.json=b"))
+
+        assert times_unlike_git() == 0
 
     def test_a_model_of_other_inputs_may_differ(self):
         changed = json.loads(lock(base="models/teacher=b"))

@@ -12,10 +12,19 @@ from bench import peer
 from branchmerge.core.errors import InputError
 from tests.conftest import ROOT
 
-SMALL = ["coverage", "curate", "near_duplicates"]
+SMALL = ["coverage", "curate", "grading", "long_question", "near_duplicates"]
 TRAINS_OR_MERGES = ["merge", "sft", "traces", "traces_server"]
 OF_A_BUILD = ["evaluate", "methods", "plan", "strategies", "toy"]
-PARTS = {"builds", "curate_as_open_r1", "methods_tables", "peer", "result", "traces_like_openr1"}  # of the benchmarks
+PARTS = {
+    "answer_sets",
+    "builds",
+    "curate_as_open_r1",
+    "methods_tables",
+    "mutants",
+    "peer",
+    "result",
+    "traces_like_openr1",
+}  # of the benchmarks
 
 
 def run(bench: str, **arguments: bool) -> None:
@@ -27,7 +36,7 @@ def run(bench: str, **arguments: bool) -> None:
 def test_every_benchmark_is_run_here():
     found = {file.stem for file in (ROOT / "bench").glob("*.py")} - {"__init__"} - PARTS
 
-    assert len(found) == 12
+    assert len(found) == 14
     assert found == {*SMALL, *TRAINS_OR_MERGES, *OF_A_BUILD}
 
 
@@ -130,5 +139,5 @@ class TestPeers:
         files = sorted((ROOT / "bench/peers").glob("*.txt"))
         lines = [line for file in files for line in file.read_text().splitlines() if not line.startswith("#")]
 
-        assert len(files) == 1
+        assert len(files) == 2
         assert [line for line in lines if "==" not in line] == []

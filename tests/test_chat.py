@@ -7,6 +7,7 @@ import pytest
 
 from branchmerge.bases.scratch import make_tokenizer
 from branchmerge.chat.conversation import exchange, prompt, response, training_row
+from branchmerge.core.errors import InputError
 from branchmerge.sources.problems import Problem
 
 ANSWER = "<think>\n3*4=12\n</think>\n12"
@@ -79,6 +80,29 @@ def test_a_system_message_and_a_prefill_stand_in_the_prompt_and_the_prefill_in_t
         "<|im_start|>assistant\n<think>\n"
     )
     assert given.opening == "<think>\n"
+
+
+@pytest.mark.parametrize(
+    ("template", "got"),
+    [
+        ("{% if messages[0].role == 'system' %}{{ raise_exception('No system role') }}{% endif %}", "No system role"),
+        ("{% for message in messages if message.role == 'user' %}{{ message.content }}{% endfor %}", "leaves it out"),
+    ],
+)
+def test_a_template_without_a_system_role_refuses_a_system_message(tokenizer, template: str, got: str):
+    without = copy.deepcopy(tokenizer)
+    without.chat_template = template
+
+    with pytest.raises(InputError, match=rf"one that takes a system message.*got .*{got}.*\(traces.system\)"):
+        prompt(without, "What is 3*4?", system="Be brief.")
+    assert prompt(without, "What is 3*4?")
+
+
+def test_a_template_that_puts_the_system_message_into_the_question_takes_it(tokenizer):
+    folding = copy.deepcopy(tokenizer)
+    folding.chat_template = "user: {% for message in messages %}{{ message.content | trim }} {% endfor %}"
+
+    assert prompt(folding, "What is 3*4?", system="Be brief.\n").text == "user: Be brief. What is 3*4? "
 
 
 def test_a_template_that_opens_the_thinking_does_not_open_it_twice(tokenizer):

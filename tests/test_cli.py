@@ -98,6 +98,25 @@ PLANTED = [
     ("  benchmarks:\n    math:\n", "  benchmarks:\n    maths:\n", "evaluate.benchmarks"),
     ("max_position_embeddings", "max_positions", "base.teacher.scratch.architecture.max_positions"),
     ("stages/generators/arithmetic.py: 3500", "mine/arithmetic.py: 3500", "generators below stages/"),
+    (
+        "  max_traces_per_prompt: 2\n",
+        "  max_traces_by_source: {arithmetics: 5}\n  max_traces_per_prompt: 2\n",
+        "got arithmetics",
+    ),
+    (
+        "    curate:\n      max_tokens: 320\n",
+        "    curate:\n      max_tokens: 320\n      max_traces_by_source: {functions: 5}\n",
+        "domains.math.curate.max_traces_by_source: expected names among arithmetic, general, got functions",
+    ),
+    ("tokenizer: models/student", "tokenizer: models/studnt", "count.tokenizer: expected names among models/merged"),
+    (
+        "      teacher: models/teacher\n    curate:\n      max_tokens: 320",
+        "      teacher: models/techer\n    curate:\n      max_tokens: 320",
+        "domains.math.traces.teacher",
+    ),
+    ("baseline: student", "baseline: studnt", "report.baseline: expected names among teacher, student"),
+    ("path: stages/generators/arithmetic.py", "path: stages/generators/arithmetics.py", "source.arithmetic.path"),
+    ("stages/generators/arithmetic.py: 3500", "stages/generators/arithmetics.py: 3500", "no such file"),
     ("report:\n", "launch: {}\nreport:\n", "how, stands in machine.yaml"),
     ("  seed: 0\n", "  seed: 0\n  threads: 2\n", "run.threads: expected what is made; how, stands in machine.yaml"),
 ]
@@ -110,6 +129,87 @@ def test_the_check_finds_a_planted_mistake_anywhere(project_copy: Path, old: str
     with pytest.raises(InputError) as caught:
         check(project_copy / "params.yaml")
     assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "v1.1",
+        "2024",
+        "my source",
+        "a/b",
+        "..",
+        "-x",
+        "a;b",
+        "$HOME",
+        "a@b",
+        "é\u0301",
+        "true",
+        "null",
+        "''",
+        "x" * 101,
+        "~",
+    ],
+)
+@pytest.mark.parametrize("section", ["source", "domains", "base", "mixture", "models"])
+def test_a_name_that_dvc_a_shell_or_a_path_cannot_carry_is_refused(project_copy: Path, section: str, name: str):
+    lines = (project_copy / "params.yaml").read_text().splitlines()
+    below = lines.index(f"{section}:") + 1
+    lines[below] = f"  {name}:{lines[below].split(':', 1)[1]}"
+    (project_copy / "params.yaml").write_text("\n".join(lines))
+
+    with pytest.raises(InputError, match=rf"{section}: expected names of at most 100 letters"):
+        check(project_copy / "params.yaml")
+
+
+@pytest.mark.parametrize("name", ["'2024'", "größe", "a-b_1", "x" * 100])
+def test_other_names_are_carried(project_copy: Path, name: str):
+    text = (project_copy / "params.yaml").read_text()
+    (project_copy / "params.yaml").write_text(
+        text.replace("  general:", f"  {name}:").replace("- general", f"- {name}")
+    )
+
+    check(project_copy / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("  mixture_small:\n    domains", "  math:\n    domains", "names that no domain has"),
+        ("  teacher:\n    scratch", "  merged:\n    scratch", "folders of models/"),
+    ],
+)
+def test_two_things_of_one_folder_need_two_names(project_copy: Path, old: str, new: str, named: str):
+    replace(project_copy, "params.yaml", old, new)
+
+    with pytest.raises(InputError, match=named):
+        check(project_copy / "params.yaml")
+
+
+def test_a_teacher_may_lie_outside_of_the_build(project_copy: Path, tmp_path: Path):
+    text = (project_copy / "params.yaml").read_text()
+    (tmp_path / "elsewhere").mkdir()
+    (project_copy / "params.yaml").write_text(
+        text.replace("      teacher: models/teacher", f"      teacher: {tmp_path / 'elsewhere'}")
+    )
+
+    check(project_copy / "params.yaml")
+
+
+def test_a_profile_is_checked_outside_of_the_project_too(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+
+    check(project / "profiles/toy.yaml")
+
+
+@pytest.mark.slow
+def test_a_task_that_lm_eval_does_not_know_is_refused(project_copy: Path):
+    replace(project_copy, "params.yaml", "report:\n", "  tasks: {gsm8kk: {}, gsm8k: {}}\nreport:\n")
+
+    with pytest.raises(InputError, match=r"evaluate\.tasks: expected tasks of lm-eval.*got gsm8kk\."):
+        check(project_copy / "params.yaml")
 
 
 def test_the_table_has_a_row_for_each_model(tmp_path: Path, project: Path):

@@ -91,8 +91,30 @@ class TestEveryTemplate:
         assert with_loss(tokenizer, row) == ANSWER.removeprefix(opening) + tokenizer.eos_token
         assert "2" + tokenizer.eos_token in tokenizer.decode(row["input_ids"])
 
+    @pytest.mark.parametrize("text", ["{stop}", "a {stop} and {stop}{stop} b", "{pad}", "{pad} {stop} 12"])
+    @pytest.mark.parametrize("place", ["<think>\n{}\n</think>\n12", "<think>\nhm\n</think>\nIt is {} here."])
+    def test_a_special_token_that_an_answer_names_is_text(self, tokenizer, text: str, place: str):
+        answer = place.format(text.format(stop=tokenizer.eos_token, pad=tokenizer.pad_token))
+        row = training_row(tokenizer, exchange(QUESTION, answer))
+        ids = [id_ for id_, mask in zip(row["input_ids"], row["completion_mask"], strict=True) if mask]
+        opening = prompt(tokenizer, QUESTION).opening
+
+        assert ids.index(tokenizer.eos_token_id) == len(ids) - 1
+        assert not set(ids[:-1]) & set(tokenizer.all_special_ids)
+        assert tokenizer.decode(ids, skip_special_tokens=True) == answer.removeprefix(opening)
+
+    @pytest.mark.parametrize("end", ["{}", "{}\n", "\n{}{}\n"])
+    def test_a_stop_token_that_ends_an_answer_is_its_end(self, tokenizer, end: str):
+        ended = ANSWER + end.format(*[tokenizer.eos_token] * 2)
+        row = training_row(tokenizer, exchange(QUESTION, ended))
+
+        assert with_loss(tokenizer, row).count(tokenizer.eos_token) == 1
+        assert with_loss(tokenizer, row).removesuffix(tokenizer.eos_token).strip() in ANSWER
+
     def test_lengths_are_those_of_the_training_rows(self, tokenizer):
+        stop = tokenizer.eos_token
         exchanges = [(QUESTION, ANSWER), ("Why?", "<think>because</think>so"), ("x", "\n<think>\n\nz\n</think>\ny")]
+        exchanges += [(f"What is {stop}?", f"<think>\n{stop}\n</think>\n{stop} it is"), ("x", ANSWER + stop)]
         rows = [training_row(tokenizer, exchange(*pair)) for pair in exchanges]
 
         assert lengths(tokenizer, exchanges) == [len(row["input_ids"]) for row in rows]

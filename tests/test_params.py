@@ -71,6 +71,13 @@ def test_an_unknown_domain_is_named_with_the_known_ones(tmp_path: Path):
         read_params(DomainSteps, domain="geo", file=file)
 
 
+def test_a_number_is_no_name_of_a_section(tmp_path: Path):
+    file = params_file(tmp_path, "domains:\n  2024:\n    sft: {}\nsft: {}\n")
+
+    with pytest.raises(InputError, match=r"expected a section 2024 in domains, got 2024 \(not in quotes, so no text\)"):
+        read_params(DomainSteps, domain="2024", file=file)
+
+
 def test_a_missing_file_says_what_to_do(tmp_path: Path):
     with pytest.raises(InputError, match="branchmerge profile use toy"):
         read_params(Steps, file=tmp_path / "params.yaml")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from branchmerge.core.errors import StageError
-from branchmerge.core.files import read_rows
+from branchmerge.core.files import Row, read_rows
 from branchmerge.core.records import PROMPT, SOURCE
 from branchmerge.sources.problems import split_of
 from branchmerge.sources.prompts import FOLDERS
@@ -101,3 +101,63 @@ def add_source(name: str, question: str, train: int, test: int) -> None:
     params["domains"]["math"]["prompts"]["sources"].append(name)
     Path("params.yaml").write_text(json.dumps(params))
     source.main(name)
+
+
+@pytest.mark.parametrize("disguised", [False, True])
+def test_a_dev_question_that_a_source_of_another_domain_teaches_is_not_chosen_on(disguised: bool):
+    splits = split_questions(FILE, train=30, dev=999, test=10)
+    learnt, *others = sorted(splits["dev"])
+    add_source("taught", learnt.replace("W", "\u200bw") if disguised else learnt, train=9, test=0)
+    params = json.loads(Path("params.yaml").read_text())
+    params["domains"] = {
+        name: {"prompts": {"sources": [source]}} for name, source in (("math", "sums"), ("b", "taught"))
+    }
+    Path("params.yaml").write_text(json.dumps(params))
+    prompts.main("math")
+
+    assert {row["question"] for row in read_rows(Path("data/dev/math.parquet"), PROMPT)} == set(others)
+
+
+def told(*golds: tuple[str, str | None], **columns: str) -> list[Row]:
+    """Rows of a source of questions and golds; a ready-made answer is numbered by the row."""
+    rows = [{"q": question, "a": gold, "r": f"{n}"} for n, (question, gold) in enumerate(golds)]
+    Path("sums.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    path = FILE | {"columns": FILE["columns"] | columns}
+    split_questions(path, train=99, test=0)
+    return read_rows(Path("data/sources/sums.parquet"), SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("golds", "taken"),
+    [
+        (["7", "5", "5"], "5"),
+        (["7", "5"], "5"),
+        (["7", None], "7"),
+        ([None, None], None),
+        (["10", "9"], "10"),
+    ],
+    ids=["that of most rows", "of equally many the first", "none is no gold", "none at all", "by the alphabet"],
+)
+@pytest.mark.parametrize("columns", [{}, {"response": "r", "teacher": "'t'"}], ids=["questions", "answers"])
+def test_a_question_has_one_gold(golds: list[str | None], taken: str | None, columns: dict[str, str]):
+    rows = told(*(("How many?", gold) for gold in golds), ("How few?", "1"), **columns)
+
+    assert [row["answer"] for row in rows] == ["1", *[taken] * (len(golds) if columns else 1)]
+
+
+def test_questions_with_two_golds_are_told_in_a_line(capsys: pytest.CaptureFixture[str]):
+    told(("How many?", "7"), ("How many?", "5"), ("How few?", "1"), ("How few?", "2"), ("Why?", "x"), ("Why?", None))
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "sums.jsonl: 2 questions have several golds, such as 'How few?' (1; 2): each takes the one" in line
+
+
+def test_two_sources_that_disagree_are_told(capsys: pytest.CaptureFixture[str]):
+    told(("How many?", "7"), ("How few?", "1"))
+    add_source("more", "How many?", train=9, test=0)
+    prompts.main("math")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "domains.math.prompts: 1 question has several golds, such as 'How many?' (7; 1)" in line
+    rows = {row["question"]: row["answer"] for row in read_rows(Path("data/prompts/math.parquet"), PROMPT)}
+    assert rows == {"How many?": "7", "How few?": "1"}

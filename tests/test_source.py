@@ -91,7 +91,7 @@ def test_an_unknown_format_is_named(workspace: Path):
 
 def test_a_corrupt_parquet_is_named_and_nothing_is_written(workspace: Path):
     (workspace / "rows.parquet").write_bytes(b"PAR1 this is no Parquet")
-    with pytest.raises(InputError, match=r"rows\.parquet: expected columns for question, answer"):
+    with pytest.raises(InputError, match=r"rows\.parquet: expected a Parquet file"):
         drawn(workspace, "rows.parquet")
 
     assert not Path("data").exists()

@@ -153,6 +153,28 @@ def test_half_an_answer_is_refused(workspace: Path, columns: dict, said: str):
         main("set")
 
 
+REASONS = {
+    "stop": "stop", "STOP": "stop", "eos": "stop", "end_turn": "stop", "FINISH_REASON_STOP": "stop", "": "stop",
+    "length": "length", "max_tokens": "length", "MAX_TOKENS": "length", "content_filter": "refused", "heard": "stop",
+}  # fmt: skip
+
+
+def test_ready_made_answers_ended_as_other_words_say(workspace: Path):
+    rows = [{"q": f"What is {said!r}?", "r": THOUGHT.format(7), "f": said} for said in REASONS]
+    rows += [{"q": "What is null?", "r": "7", "f": None}, {"q": "What is cut?", "r": "<think>hm", "f": "heard"}]
+    Path("set.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    columns = {"question": "q", "response": "r", "teacher": "'r1'", "finish_reason": "f"}
+    source = {"path": "set.jsonl", "licence": "MIT", "columns": columns, "max_train_rows": 99, "max_test_rows": 0}
+    found = imported(source)
+
+    questions = {row["prompt_id"]: row["question"] for row in read_rows(Path("data/prompts/d.parquet"), PROMPT)}
+    ended = {questions[row["prompt_id"]]: row["finish_reason"] for row in found}
+    assert ended == {f"What is {said!r}?": reason for said, reason in REASONS.items()} | {
+        "What is null?": "stop",
+        "What is cut?": "length",
+    }
+
+
 REAL = ROOT.parent / "shared/data/rg_eval_traces/traces.jsonl.gz"
 
 

@@ -257,6 +257,13 @@ class TestFaults:
         assert (row["error"] or "").startswith(error or "")
         assert (row["error"] is None) == (error is None)
 
+    def test_an_answer_without_a_finish_reason_is_paid_once(self, faulty: Project):
+        before = faulty.server.counts()["calls"]
+        (row,) = faulty.ask(["no finish reason"])
+
+        assert (row["finish_reason"], row["answer"]) == ("stop", "I was asked no finish reason")
+        assert faulty.server.counts()["calls"] == before + 1
+
     def test_a_row_that_failed_is_asked_again_only_on_demand(self, faulty: Project):
         faulty.params["traces"] |= {"max_failed_ratio": 1}
         faulty.machine["traces"]["openai"]["max_attempts"] = 2
@@ -393,15 +400,15 @@ class TestBudget:
         before = faulty.server.counts()["calls"]
 
         with pytest.raises(StageError, match="the next may not fit"):
-            faulty.ask(["no finish reason"])
+            faulty.ask(["parts"])
         assert faulty.server.counts()["calls"] == before
         faulty.params["traces"]["max_tokens_total"] = 1300
-        assert len(faulty.ask(["no finish reason"])) == 1
+        assert len(faulty.ask(["parts"])) == 1
 
     def test_an_answer_that_could_not_be_used_was_paid_for_too(self, faulty: Project):
         faulty.params["traces"] |= {"max_failed_ratio": 1}
         faulty.machine["traces"]["openai"]["max_attempts"] = 3
-        (row,) = faulty.ask(["no finish reason"])
+        (row,) = faulty.ask(["parts"])
 
         assert row["finish_reason"] == "malformed"
         assert (row["prompt_tokens"], row["completion_tokens"]) == (30, 60)

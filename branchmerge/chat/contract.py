@@ -93,11 +93,11 @@ def check_template(tokenizer: Any) -> None:
     """Refuse a chat template that would have a model trained on other tokens than it is asked with.
 
     Raises:
-        InputError: No template; one that renders today's date; a stop token that does not end the template's
-            turns; think tags that decoding drops.
+        InputError: As `conversation.rendered`; a template that renders today's date; a stop token that does not end
+            the template's turns; think tags that decoding drops.
     """
     where = f"chat template of {tokenizer.name_or_path or 'this tokenizer'}"
-    opening = conversation.prompt(tokenizer, _QUESTION).opening  # refuses a missing template
+    opening = conversation.prompt(tokenizer, _QUESTION).opening
     if "strftime_now" in tokenizer.chat_template:
         raise InputError(
             where=where,
@@ -121,7 +121,7 @@ def check_template(tokenizer: Any) -> None:
 def _check_stop_token(tokenizer: Any, where: str) -> None:
     """Refuse a tokenizer whose stop token is not what its template writes after an answer."""
     answer = "thirty-six"
-    text = tokenizer.apply_chat_template(conversation.exchange(_QUESTION, answer), tokenize=False)
+    text = conversation.rendered(tokenizer, conversation.exchange(_QUESTION, answer), add_generation_prompt=False)
     _, found, after = text.rpartition(answer)
     if not found or tokenizer.eos_token is None or not after.lstrip().startswith(tokenizer.eos_token):
         raise InputError(

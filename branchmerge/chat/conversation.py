@@ -1,7 +1,8 @@
 """Questions and answers as the student sees them: token ids, and the tokens that carry loss.
 
 A training row is the generation prompt's ids, then the answer's, then the stop token. So training,
-traces and evaluation share one prefix by construction, whatever the chat template does.
+traces and evaluation share one prefix by construction, whatever the chat template does. What an answer
+says is text: where it names a special token, the model learns to spell it, as a decoder has shown it.
 """
 
 import re
@@ -77,32 +78,73 @@ def prompt(tokenizer: Any, question: str, system: str | None = None, prefill: st
     """The generation prompt of the tokenizer's chat template, and the prefill after it.
 
     Raises:
-        InputError: The tokenizer has no chat template.
+        InputError: As `rendered`; or the template leaves the system message out.
     """
     messages = [{"role": "system", "content": system}] if system is not None else []
     return _prompt(tokenizer, [*messages, {"role": "user", "content": question}], prefill)
 
 
 def _prompt(tokenizer: Any, messages: list[Message], prefill: str = "") -> Prompt:
-    if not tokenizer.chat_template:
+    text = rendered(tokenizer, messages, add_generation_prompt=True)
+    if any(message["role"] == "system" and message["content"].strip() not in text for message in messages):
+        raise _without_system(tokenizer, "one that leaves it out")
+    thinks = text.rstrip().endswith(THINK_OPEN)
+    return Prompt(text + prefill, (text[text.rindex(THINK_OPEN) :] if thinks else "") + prefill)
+
+
+def rendered(tokenizer: Any, messages: list[Message], add_generation_prompt: bool) -> str:
+    """Messages as the tokenizer's chat template writes them.
+
+    Raises:
+        InputError: The tokenizer has no chat template or several; or its template refuses the messages.
+    """
+    from jinja2 import TemplateError
+
+    template = tokenizer.chat_template
+    if not template:
         raise InputError(
             where=str(tokenizer.name_or_path),
             expected="a tokenizer with a chat template",
             got="none",
             do="take an instruction model, or put a chat_template.jinja beside its tokenizer",
         )
-    text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    thinks = text.rstrip().endswith(THINK_OPEN)
-    return Prompt(text + prefill, (text[text.rindex(THINK_OPEN) :] if thinks else "") + prefill)
+    if not isinstance(template, str):
+        raise InputError(
+            where=str(tokenizer.name_or_path),
+            expected="a tokenizer with one chat template",
+            got=f"templates by name: {', '.join(template)}",
+            do="keep the one to train with as chat_template.jinja beside the tokenizer, and remove the others",
+        )
+    try:
+        text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt)
+    except TemplateError as error:
+        if any(message["role"] == "system" for message in messages):
+            raise _without_system(tokenizer, str(error)) from None
+        raise InputError(
+            where=f"chat template of {tokenizer.name_or_path}",
+            expected="one that renders a question and its answer",
+            got=f"{type(error).__name__}: {error}",
+            do="correct the template, or take the one its model was trained with",
+        ) from None
+    return text
+
+
+def _without_system(tokenizer: Any, got: str) -> InputError:
+    return InputError(
+        where=f"chat template of {tokenizer.name_or_path}",
+        expected="one that takes a system message, as params.yaml sets it",
+        got=got,
+        do="remove the key system (traces.system), or put what it says into the questions",
+    )
 
 
 def lengths(tokenizer: Any, exchanges: list[tuple[str, str]]) -> list[int]:
     """Tokens of each (question, answer) as a training row, many at once."""
     prompts = [prompt(tokenizer, question) for question, _ in exchanges]
-    answers = [_rest(given.opening, answer) for given, (_, answer) in zip(prompts, exchanges, strict=True)]
-    texts = [given.text for given in prompts] + answers
-    counts = [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
-    return [before + after + 1 for before, after in zip(counts[: len(prompts)], counts[len(prompts) :], strict=True)]
+    answers = [_rest(tokenizer, given.opening, answer) for given, (_, answer) in zip(prompts, exchanges, strict=True)]
+    before = tokenizer([given.text for given in prompts], add_special_tokens=False)["input_ids"]
+    after = _ids_of_texts(tokenizer, answers)
+    return [len(one) + len(other) + 1 for one, other in zip(before, after, strict=True)]
 
 
 def training_row(tokenizer: Any, messages: list[Message]) -> dict[str, list[int]]:
@@ -123,7 +165,7 @@ def training_row(tokenizer: Any, messages: list[Message]) -> dict[str, list[int]
             do="set curate.require_thought: true",
         )
     prompt_ids = tokenizer(given.text, add_special_tokens=False)["input_ids"]
-    answer_ids = tokenizer(_rest(given.opening, answer["content"]), add_special_tokens=False)["input_ids"]
+    (answer_ids,) = _ids_of_texts(tokenizer, [_rest(tokenizer, given.opening, answer["content"])])
     answer_ids.append(tokenizer.eos_token_id)
     return {
         "input_ids": prompt_ids + answer_ids,
@@ -131,8 +173,19 @@ def training_row(tokenizer: Any, messages: list[Message]) -> dict[str, list[int]
     }
 
 
-def _rest(opening: str, answer: str) -> str:
-    """What follows a prompt that holds the answer's opening already; its spaces may differ from the answer's."""
+def _ids_of_texts(tokenizer: Any, texts: list[str]) -> list[list[int]]:
+    """Token ids in which the names of special tokens are spelt like any other text."""
+    ids: list[list[int]] = tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return ids
+
+
+def _rest(tokenizer: Any, opening: str, answer: str) -> str:
+    """What an answer adds to a prompt that holds its opening already; the opening's spaces may differ.
+
+    A stop token at its very end is what ended it, in sets of traces that keep it, and no part of it.
+    """
+    while tokenizer.eos_token and answer.rstrip().endswith(tokenizer.eos_token):
+        answer = answer.rstrip().removesuffix(tokenizer.eos_token)
     if answer.startswith(opening):
         return answer[len(opening) :]
     start = answer.lstrip()

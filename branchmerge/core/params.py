@@ -110,7 +110,7 @@ def _mapping(tree: Any, path: str, file: Path) -> Any:
     node = tree
     for depth, key in enumerate(keys := path.split(".")):
         if not isinstance(node, dict) or key not in node:
-            known = ", ".join(node) if isinstance(node, dict) else "nothing below it"
+            known = ", ".join(map(_shown, node)) if isinstance(node, dict) else "nothing below it"
             parent = ".".join(keys[:depth]) or "the top level"
             raise InputError(
                 where=f"{file}: {path}",
@@ -127,6 +127,10 @@ def _mapping(tree: Any, path: str, file: Path) -> Any:
             do=f"give {path} keys and values",
         )
     return node
+
+
+def _shown(key: Any) -> str:
+    return key if isinstance(key, str) else f"{key} (not in quotes, so no text)"
 
 
 def _by_cause(errors: Any, section: type[Params]) -> list[Any]:

@@ -6,16 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from branchmerge.core.errors import InputError
+from branchmerge.core.text import folded
 
 _MEMORY = "2GiB"  # beyond it, DuckDB goes on in temporary files
 
 
+# most texts have ASCII alone, for which DuckDB needs no Python
+_FOLDED = "create macro folded(t) as case when strlen(t) = length(t) then lower(t) else folded_signs(t) end"
+
+
 def connect(threads: int) -> Any:
-    """A DuckDB in memory, which keeps the order of what it reads."""
+    """A DuckDB in memory, which keeps the order of what it reads, and has the function folded of `core.text`."""
     import duckdb
 
     overflow = f"{tempfile.gettempdir()}/duckdb-{os.getpid()}"
-    return duckdb.connect(config={"threads": threads, "memory_limit": _MEMORY, "temp_directory": overflow})
+    connection = duckdb.connect(config={"threads": threads, "memory_limit": _MEMORY, "temp_directory": overflow})
+    connection.create_function("folded_signs", folded, ["VARCHAR"], "VARCHAR")
+    connection.execute(_FOLDED)
+    return connection
 
 
 def query(connection: Any, file: Path, parameters: dict[str, Any], into: str | None = None) -> Any:

@@ -12,10 +12,11 @@ from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from branchmerge.chat import conversation
 from branchmerge.chat.conversation import THINK_CLOSE, THINK_OPEN, Prompt
+from branchmerge.chat.finish_reasons import FinishReason
 from branchmerge.core.params import Params
+from branchmerge.core.text import clean
 
-# stop and length are answers; the others say why there is none
-FinishReason = Literal["stop", "length", "empty", "refused", "malformed", "error"]
+# of finish reasons, stop and length are answers; the others say why there is none, and these may be asked again
 FAILED = ("malformed", "error")
 
 
@@ -97,7 +98,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What came of a request.
+    """What came of a request; its texts are cleaned, since every row is stored.
 
     Args:
         text: The whole answer, a prefill or an opening of the template included; None where there is none.
@@ -112,6 +113,11 @@ class Completion:
     completion_tokens: int = 0
     error: str | None = None
 
+    def __post_init__(self) -> None:
+        for name, text in (("text", self.text), ("error", self.error)):
+            if text is not None:
+                object.__setattr__(self, name, clean(text))
+
 
 def answered(
     ask: Request, opening: str, text: str, finish_reason: Literal["stop", "length"], counts: tuple[int, int]
@@ -120,14 +126,13 @@ def answered(
 
     Args:
         opening: What of the prompt belongs to the answer.
-        text: What came after it; a lone surrogate, as of an emoji cut in two, becomes a question mark.
+        text: What came after it.
         counts: Tokens of prompt and answer.
     """
-    clean = text.encode("utf-8", "replace").decode()
-    whole = opening + clean.removeprefix(opening)
+    whole = opening + text.removeprefix(opening)
     if THINK_CLOSE in whole and THINK_OPEN not in whole:  # a server's template opened it unseen
         whole = f"{THINK_OPEN}\n{whole}"
-    is_empty = finish_reason == "stop" and not clean.strip()
+    is_empty = finish_reason == "stop" and not clean(text).strip()
     return Completion(ask.trace_id, whole, "empty" if is_empty else finish_reason, *counts)
 
 

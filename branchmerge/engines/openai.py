@@ -234,9 +234,9 @@ class OpenAIEngine:
 
     def _read(self, ask: Request, payload: str) -> Completion:
         if self._tokenizer is None:
-            return chat_completion(ask, payload, self._sampling.prefill)
+            return chat_completion(ask, payload, self._sampling.prefill, self._sampling.max_tokens)
         given = prompt_of(self._tokenizer, ask.question, self._sampling)
-        return text_completion(ask, payload, given.opening)
+        return text_completion(ask, payload, given.opening, self._sampling.max_tokens)
 
     def _refused(self, path: str, got: str) -> InputError:
         return InputError(

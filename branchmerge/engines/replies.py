@@ -4,16 +4,11 @@ import email.utils
 import json
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from branchmerge.chat import conversation
-from branchmerge.engines.engine import Completion, FinishReason, Request, answered
-
-_FINISHED: dict[str, Literal["stop", "length", "refused"]] = {
-    "stop": "stop",
-    "length": "length",
-    "content_filter": "refused",
-}
+from branchmerge.chat.finish_reasons import FinishReason, known_reason, reason_of_text
+from branchmerge.engines.engine import Completion, Request, answered
 
 
 class TransientError(Exception):
@@ -40,43 +35,68 @@ class UnreachableError(TransientError):
     """No connection at all: about the server, not about the row."""
 
 
-def text_completion(ask: Request, payload: str, opening: str) -> Completion:
+def text_completion(ask: Request, payload: str, opening: str, max_tokens: int) -> Completion:
     """A reply of /completions.
 
     Raises:
-        TransientError: It has not the promised shape.
+        TransientError: It has not the promised shape, or says that it failed.
     """
-    return _completion(ask, payload, opening, lambda choice: (choice["text"], None))
+    return _completion(ask, payload, opening, max_tokens, lambda choice: (choice["text"], None))
 
 
-def chat_completion(ask: Request, payload: str, opening: str) -> Completion:
+def chat_completion(ask: Request, payload: str, opening: str, max_tokens: int) -> Completion:
     """A reply of /chat/completions.
 
     Raises:
-        TransientError: It has not the promised shape.
+        TransientError: It has not the promised shape, or says that it failed.
     """
     return _completion(
-        ask, payload, opening, lambda choice: (_content(choice["message"]), choice["message"].get("refusal"))
+        ask,
+        payload,
+        opening,
+        max_tokens,
+        lambda choice: (_content(choice["message"]), choice["message"].get("refusal")),
     )
 
 
-def _completion(ask: Request, payload: str, opening: str, said: Callable[[Any], tuple[Any, Any]]) -> Completion:
+def _completion(
+    ask: Request, payload: str, opening: str, max_tokens: int, said: Callable[[Any], tuple[Any, Any]]
+) -> Completion:
     counts = (0, 0)
     try:
         answer = json.loads(payload)
         usage = answer.get("usage") or {}
-        counts = int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0))
+        counts = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
         (choice,) = answer["choices"]
-        finish_reason = _FINISHED[choice["finish_reason"]]
         text, refusal = said(choice)
         if not isinstance(text, str):
             raise TypeError(f"the answer is a {type(text).__name__}")
+        ended = choice.get("finish_reason")
+        reason = _reason(ended, opening + text.removeprefix(opening), text, counts[1] >= max_tokens)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         problem = f"{type(error).__name__}: {error} in {payload[:300]!r}"
         raise TransientError(problem, finish_reason="malformed", counts=counts) from None
-    if refusal or finish_reason == "refused":
+    if refusal or reason == "refused":
         return Completion(ask.trace_id, refusal or text, "refused", *counts)
-    return answered(ask, opening, text, finish_reason, counts)
+    if reason in ("malformed", "error"):
+        raise TransientError(f"the server ended with {ended}", finish_reason=reason, counts=counts)
+    return answered(ask, opening, text, "length" if reason == "length" else "stop", counts)
+
+
+def _reason(said: Any, whole: str, text: str, is_full: bool) -> FinishReason:
+    """Why an answer ended; of one that says nothing we know, by its text, since it is paid for.
+
+    Args:
+        is_full: Whether it has as many tokens as it may have.
+
+    Raises:
+        ValueError: There is neither a reason nor a text.
+    """
+    if known := known_reason(said):
+        return known
+    if not text.strip():
+        raise ValueError(f"no text, and the finish reason {said!r}")
+    return "length" if is_full else reason_of_text(said, whole)
 
 
 def _content(message: dict[str, Any]) -> Any:

@@ -23,14 +23,19 @@ def task_scores(model: str, respondent: Respondent, params: EvaluateParams, seed
     """
     if not params.tasks:
         return []
-    from lm_eval.tasks import TaskManager
-
     rows: list[Row] = []
-    known = TaskManager(include_path=str(OWN_TASKS.resolve()) if OWN_TASKS.is_dir() else None)  # reads all tasks: 10 s
+    known = known_tasks()
     for name, task in params.tasks.items():
         same = {"model": model, "model_hash": respondent.model_hash, "benchmark": name}
         rows += (same | row for row in _scores(name, task, known, respondent, params.dtype, seed))
     return rows
+
+
+def known_tasks() -> Any:
+    """The task manager of lm-eval, which knows its tasks and those of the folder tasks/. It reads all: 10 s."""
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager(include_path=str(OWN_TASKS.resolve()) if OWN_TASKS.is_dir() else None)
 
 
 def _scores(name: str, task: TaskParams, known: Any, respondent: Respondent, dtype: str, seed: int) -> Iterator[Row]:

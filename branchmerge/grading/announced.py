@@ -36,15 +36,23 @@ _REMARK = re.compile(
 )
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
-_NUMBER = re.compile(r"(?<![A-Za-z0-9.\\^_{/])(?:[-+−]|[$€£¥]\s?-?)?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+)?(?:\s?(?:%|°|元))?(?![A-Za-z0-9^_{/]|\.\d)")
-_LAST_VERB = re.compile(r"(?:\b(?:is|are|equals?|be|being|est|es|ist)\b|(?<![<>!=])=(?!=)|为|是)\s*(?!.*(?:\b(?:is|are|equals?)\b|=))", re.DOTALL)
+_NUMBER = re.compile(
+    r"(?<![A-Za-z0-9.\\^_{/])(?:[-+−]|[$€£¥]\s?-?)?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+)?"
+    r"(?:\s?(?:%|°|元))?(?![A-Za-z0-9^_{/]|\.\d)"
+)
+_LAST_VERB = re.compile(
+    r"(?:\b(?:is|are|equals?|be|being|est|es|ist)\b|(?<![<>!=])=(?!=)|为|是)\s*(?!.*(?:\b(?:is|are|equals?)\b|=))",
+    re.DOTALL,
+)
 _CONCLUSION = re.compile(
-    r"^[\s*_#>]*(?:so\s+)?(?:therefore|thus|hence|consequently|in conclusion|finally|we (?:find|get|have|obtain|conclude)|so we get"
+    r"^[\s*_#>]*(?:so\s+)?(?:therefore|thus|hence|consequently|in conclusion|finally"
+    r"|we (?:find|get|have|obtain|conclude)|so we get"
     r"|the (?:(?:final|total|correct|simplified|required|desired|numeric(?:al)?)\s+)?"
     r"(?:result|solution|sum|value|number|total|product|difference|distance|area|expression|probability|answer|matrix)"
     r"|donc|ainsi|因此|所以|故|por lo tanto|daher|also ist)\b|^\s*(?:因此|所以|故)",
     re.IGNORECASE,
 )
+_MAX_CUES = 20  # of the last ones, from the end
 _MAX_PHRASE = 2000  # characters; a longer one is a text, and no answer
 _PLAIN = re.compile(r"[^A-Za-z\u4e00-\u9fff]*(?:[A-Za-z]{1,2}|\\[A-Za-z]+|[^A-Za-z\u4e00-\u9fff])*")
 
@@ -60,9 +68,6 @@ def announced(text: str) -> tuple[int, tuple[str, ...]] | None:
         if found := tuple(_unique(_readings(phrase, line))):
             return end, found
     return None
-
-
-_MAX_CUES = 20
 
 
 def closing(text: str) -> tuple[str, ...]:
@@ -92,7 +97,9 @@ def is_mathematics(phrase: str) -> bool:
 
 def _display(text: str) -> str | None:
     r"""A formula set apart, \[...\] or $$...$$, that ends a text."""
-    found = re.search(r"(?:\\\[|\$\$)((?:(?!\\\[|\\\]|\$\$).){1,2000}?)(?:\\\]|\$\$)[\s.]*$", text[-_MAX_PHRASE:], re.DOTALL)
+    found = re.search(
+        r"(?:\\\[|\$\$)((?:(?!\\\[|\\\]|\$\$).){1,2000}?)(?:\\\]|\$\$)[\s.]*$", text[-_MAX_PHRASE:], re.DOTALL
+    )
     return found[1].strip() if found else None
 
 

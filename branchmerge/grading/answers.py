@@ -9,6 +9,8 @@ from branchmerge.grading.notation import undelimited, word_of
 
 _TAG = re.compile(r"<(/?)(?:final_)?answer>", re.IGNORECASE)
 _FENCED = re.compile(r"```[\w+-]*[ \t]*\n(.*?)```", re.DOTALL)
+_MAX_END_SIGNS = 20
+_MAX_TAIL = 400_000  # characters; nobody's final answer is further from the end
 _END_OF_TEXT = re.compile(r"(?:</s>|<[|｜][^<>|｜\n]{1,40}[|｜]>)$")
 
 
@@ -39,10 +41,6 @@ def readings(text: str) -> tuple[str, ...]:
         inside = fenced[1].strip()
         return _from_json(inside) or (inside,)
     return tuple(dict.fromkeys((whole, *closing(whole)))) if whole else ()
-
-
-_MAX_END_SIGNS = 20
-_MAX_TAIL = 400_000  # characters; nobody's final answer is further from the end
 
 
 def ended(text: str) -> str:

@@ -73,8 +73,8 @@ def _is_joined(between: str) -> bool:
     words = _TEXT.sub(lambda found: " and " if "and" in found[1].split() else f" {found[1]} ", between)
     rest = _NAME.sub(" = ", words)
     names = rest.count("=")
-    rest = _FILLER.sub(" ", rest.replace("=", " ")).split()
-    return rest in ([], ["and"]) or (rest == ["or"] and names > 0)
+    left = _FILLER.sub(" ", rest.replace("=", " ")).split()
+    return left in ([], ["and"]) or (left == ["or"] and names > 0)
 
 
 def _name_before(text: str, start: int) -> str:

@@ -16,7 +16,9 @@ _NAMED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ANOTHER = re.compile(r"\b([A-Z])\b")  # in capitals: "a" is mostly the article
-_OF_OPTIONS = re.compile(r"\b(?!I(?:\s+[a-z]|'))(?!A\s+(?!because|since|as|is|or|and)[a-z])([A-Z])\b")  # no pronoun, no article
+_OF_OPTIONS = re.compile(
+    r"\b(?!I(?:\s+[a-z]|'))(?!A\s+(?!because|since|as|is|or|and)[a-z])([A-Z])\b"
+)  # no pronoun, no article
 _DENIED = re.compile(
     r"(?:\b(?:not|isn't|can't\s+be|cannot\s+be|rather\s+than|instead\s+of|non|neither|nor)|不是|而不是)\s+(?:it\s+be\s+|to\s+be\s+)?"
     r"\(?[A-Z]\b\)?(?:\s*(?:,|or|and|nor)\s*\(?[A-Z]\b\)?)*"

@@ -58,7 +58,11 @@ def _same_ratio(given: str, wanted: str) -> bool | None:
     if said is None:
         fraction = re.fullmatch(r"(?:\\frac\s*)?\{?(\d+)\}?\s*/?\s*\{?(\d+)\}?", given)
         is_fraction = fraction is not None and ("/" in given or "frac" in given) and int(fraction[2])
-        return Fraction(int(fraction[1]), int(fraction[2])) == Fraction(gold[1]) / Fraction(gold[2]) if fraction and is_fraction else None
+        return (
+            Fraction(int(fraction[1]), int(fraction[2])) == Fraction(gold[1]) / Fraction(gold[2])
+            if fraction and is_fraction
+            else None
+        )
     if not Fraction(said[2]):
         return False
     return Fraction(said[1]) / Fraction(said[2]) == Fraction(gold[1]) / Fraction(gold[2])

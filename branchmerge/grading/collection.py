@@ -18,7 +18,8 @@ _KINDS: dict[str, Kind] = {"()": "()", "[]": "[]", "{}": "{}", "(]": "(]", "[)":
 _OPENING, _CLOSING = "([{", ")]}"
 _BRACES = ((r"\{", "{"), (r"\}", "}"), (r"\lbrace", "{"), (r"\rbrace", "}"), (r"\langle", "("), (r"\rangle", ")"))
 _MATRIX = re.compile(
-    r"[(\[]?\s*\\begin\{([pbB]?matrix|smallmatrix|array)\}(?:\{[^{}]*\})?(.*?)(?:\\\\\s*)?\\end\{\1\}\s*[)\]]?", re.DOTALL
+    r"[(\[]?\s*\\begin\{([pbB]?matrix|smallmatrix|array)\}(?:\{[^{}]*\})?(.*?)(?:\\\\\s*)?\\end\{\1\}\s*[)\]]?",
+    re.DOTALL,
 )
 _CASES = re.compile(r"\\begin\{cases\}(.*?)(?:\\\\\s*)?\\end\{cases\}", re.DOTALL)
 _JOINED = re.compile(r"\s*(?:\\cup(?![a-z])|∪)\s*|(?<=[\])])\s+U\s+(?=[\[(])")

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Sequence
 
-from branchmerge.grading import choice, clock, collection, mathematics, quantity, text, values
+from branchmerge.grading import choice, clock, collection, intervals, mathematics, quantity, text, values
 from branchmerge.grading.answers import readings
 from branchmerge.grading.grade import Grade, graded
 from branchmerge.grading.names import unnamed
-from branchmerge.grading.notation import normal, tokens, undelimited
+from branchmerge.grading.notation import normal, tokens, undelimited, unstyled
 from branchmerge.grading.rules import Equality
 from branchmerge.grading.units import without_unit
 
@@ -97,6 +97,8 @@ def _same_parts(answer: str, gold: str, rules: Equality, is_mathematics: bool) -
         found = values.are_equal(answer, gold, rules)
         if found:
             return True
+    if is_mathematics and _bound_otherwise(answer, gold):
+        return False
     given = collection.parse(answer, is_mathematics)
     wanted = collection.parse(gold, is_mathematics)
     if given and wanted:
@@ -109,6 +111,12 @@ def _same_parts(answer: str, gold: str, rules: Equality, is_mathematics: bool) -
         if one and one.kind == "{}" and len(one.parts) == 1:  # a set of one solution is that solution
             return _is_same(given.parts[0] if given else answer, wanted.parts[0] if wanted else gold, rules)
     return r"\begin{" in answer + gold and bool(values.are_equal(answer, gold, rules))
+
+
+def _bound_otherwise(answer: str, gold: str) -> bool:
+    """Whether both are inequalities, each of another name."""
+    names = [intervals.variable(unstyled(one)) for one in (answer, gold)]
+    return None not in names and names[0] != names[1]
 
 
 def _is_same(one: str, other: str, rules: Equality) -> bool:

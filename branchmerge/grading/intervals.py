@@ -1,6 +1,7 @@
 r"""Sets of real numbers as they are written: x > 2, 1 < x \leq 3 or x > 5, \mathbb{R} without 0."""
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from branchmerge.grading.mathematics import expression
@@ -31,6 +32,13 @@ def intervals(plain: str) -> list[Interval] | None:
     return _solved(plain)
 
 
+def variable(plain: str) -> str | None:
+    """The name that an inequality bounds, as x in 1 < x < 2; None where there is no one name."""
+    sides = [part.strip() for part in _SIGN.split(plain)[::2]]
+    names = [side for side in sides if _NAME.fullmatch(side)]
+    return names[0] if len(names) == 1 and len(sides) > 1 else None
+
+
 def _without(rest: str) -> list[Interval] | None:
     ends = [r"-\infty"]
     if rest.strip():
@@ -43,15 +51,15 @@ def _without(rest: str) -> list[Interval] | None:
             return None
         ends += [point for _, point in sorted(zip(values, points, strict=True), key=lambda pair: float(pair[0]))]
     ends.append(r"\infty")
-    return [("()", low, high) for low, high in zip(ends, ends[1:], strict=False)]
+    return [("()", low, high) for low, high in pairwise(ends)]
 
 
 def _chain(plain: str) -> Interval | None:
     """x > 2 as (2, infinity), 1 < x ≤ 2 as (1, 2]: one name between ends."""
     parts = [part.strip() for part in _SIGN.split(plain)]
-    if len(parts) == 3 and _NAME.fullmatch(parts[2]) and not _NAME.fullmatch(parts[0]):  # noqa: PLR2004
+    if len(parts) == 3 and _NAME.fullmatch(parts[2]) and not _NAME.fullmatch(parts[0]):
         parts = [parts[2], {"<": ">", ">": "<", r"\leq": r"\geq", r"\geq": r"\leq"}[parts[1]], parts[0]]
-    if len(parts) == 3 and _NAME.fullmatch(parts[0]):  # noqa: PLR2004
+    if len(parts) == 3 and _NAME.fullmatch(parts[0]):
         name, sign, end = parts
         if not end or "=" in end or re.search(rf"(?<![\\A-Za-z]){re.escape(name)}(?![A-Za-z])", end):
             return None
@@ -59,7 +67,7 @@ def _chain(plain: str) -> Interval | None:
         if sign in ("<", r"\leq"):
             return ("()" if is_open else "(]", r"-\infty", end)
         return ("()" if is_open else "[)", end, r"\infty")
-    if len(parts) != 5 or not _NAME.fullmatch(parts[2]) or not (parts[0] and parts[4]):  # noqa: PLR2004
+    if len(parts) != 5 or not _NAME.fullmatch(parts[2]) or not (parts[0] and parts[4]):
         return None
     low, first, _, second, high = parts
     if (first in ("<", r"\leq")) != (second in ("<", r"\leq")):
@@ -100,7 +108,7 @@ def _one(text: str) -> Any:
 
     parts = [part.strip() for part in _SIGN.split(_APPLIED.sub(r"\1", text))]
     sides = [expression(side) for side in parts[::2]]
-    if len(sides) < 2 or any(side is None or isinstance(side, sympy.MatrixBase) for side in sides):  # noqa: PLR2004
+    if len(sides) < 2 or any(side is None or isinstance(side, sympy.MatrixBase) for side in sides):
         return None
     names = set().union(*(side.free_symbols for side in sides))
     if len(names) != 1:

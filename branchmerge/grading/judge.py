@@ -54,6 +54,16 @@ class VerifyParams(ProgramParams):
     memory_mib: PositiveInt
     majority: MajorityParams | None = None
 
+    def equality(self, domain: str | None = None) -> Equality:
+        """What counts as equal in a domain; None for all that have no grader of their own."""
+        return Equality(
+            grader=self.graders.get(domain or "", self.grader),
+            relative_tolerance=self.relative_tolerance,
+            unit_may_be_missing=self.unit_may_be_missing,
+            may_be_rounded=self.may_be_rounded,
+            yes_is_true=self.yes_is_true,
+        )
+
 
 class VerifyMachine(Machine):
     """How many answers are graded at once here.
@@ -92,13 +102,7 @@ class Judge:
 
     def __init__(self, params: VerifyParams, domain: str | None = None, workers: int = 1) -> None:
         self._params = params
-        self._rules = Equality(
-            grader=params.graders.get(domain or "", params.grader),
-            relative_tolerance=params.relative_tolerance,
-            unit_may_be_missing=params.unit_may_be_missing,
-            may_be_rounded=params.may_be_rounded,
-            yes_is_true=params.yes_is_true,
-        )
+        self._rules = params.equality(domain)
         self._workers = Workers(workers, params.wall_s, params.memory_mib, self._rules.grader)
         self._n_ahead = 2 * workers
         self._threads = ThreadPoolExecutor(workers)  # each waits for the processes of one program at a time

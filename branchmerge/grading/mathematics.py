@@ -16,7 +16,12 @@ _FUNCTIONS = (
     *("asin", "acos", "atan", "log", "ln", "exp", "sqrt", "min", "max", "gcd", "lcm"),
 )
 _WORDS = {*_FUNCTIONS, "pi", "infinity", "inf", "infty", "and", "or", "dx", "theta", "alpha", "beta", "frac", "mod"}
-_SHORT_WORDS = frozenset("am an as at be by do go he if in is it me my no of on so to up us we".split())
+_SHORT_WORDS = frozenset(
+    (
+        *("am", "an", "as", "at", "be", "by", "do", "go", "he", "if", "in", "is"),
+        *("it", "me", "my", "no", "of", "on", "so", "to", "up", "us", "we"),
+    )
+)
 _VOWEL = re.compile("[aeou]")
 _GROUP = r"(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\w))"
 _SIGNS = (
@@ -38,14 +43,19 @@ _SIGNS = (
     (re.compile(r"\^\s*\{?\s*\\circ\s*\}?|°"), r" \\cdot \\frac{\\pi}{180} "),
     (re.compile(r"(?<![A-Za-z\\])C_\{?(\d+)\}?\^\{?(\d+)\}?"), r"\\binom{\1}{\2}"),
     # latex2sympy loses the base of a logarithm inside an exponent of e
-    (re.compile(rf"\\log\s*_\s*{_GROUP}(?!\s*\^)"), lambda found: rf"\frac{{1}}{{\ln {{{found[1] or found[2]}}}}} \ln "),
+    (
+        re.compile(rf"\\log\s*_\s*{_GROUP}(?!\s*\^)"),
+        lambda found: rf"\frac{{1}}{{\ln {{{found[1] or found[2]}}}}} \ln ",
+    ),
     (re.compile(r"(?<![\\A-Za-z])E(?=_)"), r"\\Xi "),  # a name, where latex2sympy sees Euler's number
     (re.compile(r"(?<=\d)j(?![A-Za-z])"), "i"),
     (re.compile(r"(?<=[A-Za-z])\s*'"), r"\\prime "),
 )
 _PERIODIC = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{\s*(\d+)\s*\}")
 _FUNCTION = re.compile(rf"(?<![\\A-Za-z])({'|'.join(_FUNCTIONS)})(?![A-Za-z])")
-_BASE = re.compile(r"\(?([0-9A-Fa-f]+)\)?\s*_\s*\{?\s*(?:\\text\w*\s*\{)?\s*(\d+|[a-z]+)\s*\}*")
+_BASE = re.compile(r"(-?)\(?([0-9A-Fa-f]+)\)?\s*_\s*\{?\s*(?:\\text\w*\s*\{)?\s*(\d+|[a-z]+)\s*\}*")
+# the parser stops at "approximately", takes \cdots for a product with s, and adds two numbers side by side
+_MISREAD = re.compile(r"\\(?:approx|cdots)(?![a-z])|≈|\d(?:\s|~|'|\\(?:[ ,;:!$]|q?quad(?![a-z])))+\s*\d")
 _MAX_LENGTH = 1000  # characters; nobody's final expression is longer
 
 
@@ -77,10 +87,10 @@ def _is_name(word: str) -> bool:
 
 
 def based(text: str) -> tuple[str, str] | None:
-    """Digits and base of a number written with its base, as 101_2; None for any other."""
+    """Digits, with their sign, and base of a number written with its base, as 101_2; None for any other."""
     match = _BASE.fullmatch(undelimited(text))
-    base = in_digits(match[2]) if match else ""
-    return (match[1].lstrip("0").casefold(), base) if match and base.isdigit() else None
+    base = in_digits(match[3]) if match else ""
+    return (match[1] + match[2].lstrip("0").casefold(), base) if match and base.isdigit() else None
 
 
 def latex(text: str) -> str:
@@ -122,11 +132,12 @@ def expression(text: str) -> Any:
     from latex2sympy2_extended import latex2sympy
     from latex2sympy2_extended.latex2sympy2 import ConversionConfig
 
-    if len(text) > _MAX_LENGTH or text.count("{") != text.count("}"):
+    written = latex(text)
+    if len(text) > _MAX_LENGTH or text.count("{") != text.count("}") or _MISREAD.search(written):
         return None
     try:
         parsed = latex2sympy(
-            latex(text), normalization_config=None, conversion_config=ConversionConfig(lowercase_symbols=False)
+            written, normalization_config=None, conversion_config=ConversionConfig(lowercase_symbols=False)
         )
     except Exception:  # the parser raises errors of three libraries; what it cannot read is no expression
         return None

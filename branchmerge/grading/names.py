@@ -30,7 +30,7 @@ def unnamed(answer: str, gold: str) -> list[tuple[str, str]]:
         return [(one, gold) for one in _rounded(answer)]
     if len(wanted) == 1:
         return [(one, gold) for one in _ends(given)] or [(answer, gold)]
-    if not all(_NAME.fullmatch(side) for side in wanted[:1]) and len(wanted) == 2:  # noqa: PLR2004
+    if not all(_NAME.fullmatch(side) for side in wanted[:1]) and len(wanted) == 2:
         return [(answer, gold)]  # an equation is asked for, and no value
     if len(given) == 1:
         return [(one, wanted[-1]) for one in _rounded(answer)]
@@ -72,27 +72,31 @@ def _ends(sides: list[str]) -> list[str]:
     last = sides[-1]
     if _NAME.fullmatch(last) and not _NAME.fullmatch(sides[0]):
         return [sides[0]]
-    if len(sides) == 2 and _NUMBER.fullmatch(sides[0]):  # noqa: PLR2004
+    if len(sides) == 2 and _NUMBER.fullmatch(sides[0]):
         return []
     return _rounded(last)
 
 
 def _rounded(text: str) -> list[str]:
-    """What stands before and behind "approximately"; what is behind only where it is about the same."""
+    """What stands before and behind "approximately"; the whole where the two are not about the same."""
     exact, *rest = _APPROX.split(text, maxsplit=1)
     if not rest or not exact.strip():
         return [text]
-    return [exact.strip(), rest[0].strip()] if _are_close(exact, rest[0]) else [exact.strip()]
+    are_close = _are_close(exact, rest[0])
+    if are_close is None:
+        return [exact.strip()]
+    return [exact.strip(), rest[0].strip()] if are_close else [text]
 
 
-def _are_close(one: str, other: str) -> bool:
+def _are_close(one: str, other: str) -> bool | None:
+    """Whether two numbers differ by less than a fiftieth; None where one is none."""
     from branchmerge.grading.mathematics import expression
 
-    values = [expression(undelimited(part)) for part in (one, other)]
+    values = [expression(undelimited(part).replace(r"\$", "")) for part in (one, other)]
     if any(value is None or getattr(value, "free_symbols", {1}) for value in values):
-        return False
+        return None
     first, second = (value.evalf() for value in values)
-    return bool(first.is_number and second.is_number and abs(first - second) <= abs(first) / 50)
+    return bool(abs(first - second) <= abs(first) / 50) if first.is_number and second.is_number else None
 
 
 def _are_one_name(one: str, other: str) -> bool:

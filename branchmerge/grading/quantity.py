@@ -105,7 +105,9 @@ def _value(match: re.Match[str]) -> Fraction | None:
     if match["ten"] is not None:
         return Fraction(10) ** int(match["ten"])
     if match["decimal"] is not None:
-        return Fraction(match["decimal"].replace(",", "").replace(" ", "").rstrip(".")) * Fraction(10) ** (int(match["power"] or 0) + int(match["power2"] or 0))
+        return Fraction(match["decimal"].replace(",", "").replace(" ", "").rstrip(".")) * Fraction(10) ** (
+            int(match["power"] or 0) + int(match["power2"] or 0)
+        )
     whole, top, bottom = match["whole"] or 0, match["top"] or match["over"], match["bottom"] or match["under"]
     return int(whole) + Fraction(int(top), int(bottom)) if int(bottom) else None
 
@@ -159,7 +161,9 @@ def _converted(given: Quantity, wanted: Quantity, gold: str, rules: Equality) ->
         is_both = _is_measure(given.unit) and _is_measure(wanted.unit)
         return Grade("wrong", f"unit is not that of {gold}", "quantity") if is_both else None
     factor, offset = conversion
-    return graded(are_equal(replace(given, value=given.value + offset / factor), wanted, factor, rules), gold, "quantity")
+    return graded(
+        are_equal(replace(given, value=given.value + offset / factor), wanted, factor, rules), gold, "quantity"
+    )
 
 
 def _is_measure(unit: str) -> bool:

@@ -7,15 +7,18 @@ from branchmerge.grading.notation import undelimited, word_of
 
 _QUOTES = "'\"`“”‘’"
 _ARTICLE = re.compile(r"^(?:an?|the)\s+(?=\S{3})")
-_NUMBERS = dict(
-    zip(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-        " eighteen nineteen twenty".split(),
-        map(str, range(21)),
-        strict=True,
-    )
-) | dict(zip("thirty forty fifty sixty seventy eighty ninety".split(), map(str, range(30, 100, 10)), strict=True))
-_NONE = {r"\emptyset", "{}", r"\{\}", "empty set", "no solution", "no solutions", "no real solution", "no real solutions"}
+_TO_TWENTY = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
+)
+_TENS = ("thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_NUMBERS = {word: str(number) for number, word in enumerate(_TO_TWENTY)} | {
+    word: str(number) for number, word in zip(range(30, 100, 10), _TENS, strict=True)
+}
+_NONE = {
+    *(r"\emptyset", "{}", r"\{\}", "empty set"),
+    *("no solution", "no solutions", "no real solution", "no real solutions"),
+}
 _UNDEFINED = {"dne", "does not exist", "undefined", "doesn't exist"}
 _TRUE, _FALSE = {"yes", "true", "y"}, {"no", "false", "n"}
 
@@ -46,7 +49,7 @@ def in_digits(text: str) -> str:
     found = [_NUMBERS.get(word) for word in words]
     if len(found) == 1 and found[0]:
         return found[0]
-    is_two = len(found) == 2 and found[0] and found[1] and int(found[0]) >= 20 and 0 < int(found[1]) < 10  # noqa: PLR2004
+    is_two = len(found) == 2 and found[0] and found[1] and int(found[0]) >= 20 and 0 < int(found[1]) < 10
     return str(int(found[0] or 0) + int(found[1] or 0)) if is_two else text
 
 

@@ -39,14 +39,22 @@ _NO_UNITS = frozenset({"pi", "π", "e", "i", "j", "x", "y", "z", "n", "inf", "na
 _ALLOWED = re.compile(r"[A-Za-zÅΩµμ°%'\"*/^()\s.\d·⋅×⁰¹²³⁴⁵⁶⁷⁸⁹⁻-]{1,60}")
 # behind an expression: what is in \text{} and its like with its power, or a word
 _BEHIND = re.compile(
-    r"(?:(?:\\[,;: ]|~|\s|\\cdot)*(?:\\(?:text|textnormal|textrm|mathrm|mbox|rm)\s*\{[^{}]*\}(?:\s*\^\s*\{?-?\d+\}?)?\s*/?))+$"
+    r"(?:(?:\\[,;: ]|~|\s|\\cdot)*"
+    r"(?:\\(?:text|textnormal|textrm|mathrm|mbox|rm)\s*\{[^{}]*\}(?:\s*\^\s*\{?-?\d+\}?)?\s*/?))+$"
     r"|(?<=[\d})\s])\s*(?:\\%|\s[A-Za-z]{2,}(?:\^\{?[23]\}?|[²³])?)$"
 )
 _FEWEST_LETTERS = 3  # of a word
+_LONGEST = 100  # characters of a unit
 _FILLERS = re.compile(r"[\s*·⋅^{}\\~]")
 _LETTERS = re.compile(r"[^\W\d_]+")
 # of one or two letters, and yet no variables where they stand behind a number and a space or beside another unit
-_SYMBOLS = frozenset("m s g h N J W V A K C F L l Å cm mm km kg mg kJ MJ eV Hz Pa ft in yd mi lb oz ml mL dL hr ms ns kW".split())
+_SYMBOLS = frozenset(
+    (
+        *("m", "s", "g", "h", "N", "J", "W", "V", "A", "K", "C", "F", "L", "l"),
+        *("Å", "cm", "mm", "km", "kg", "mg", "kJ", "MJ", "eV", "Hz", "Pa", "ft", "in", "yd"),
+        *("mi", "lb", "oz", "ml", "mL", "dL", "hr", "ms", "ns", "kW"),
+    )
+)
 
 
 def same_spelling(unit: str, other: str) -> bool:
@@ -158,6 +166,3 @@ def _parted(text: str) -> tuple[str, str]:
         return text, ""
     is_sure = is_marked(unit, " " + readable(without_words(match[0])) if without_words(match[0]).strip() else "")
     return (bare[: len(bare) - len(match[0])].strip(), unit) if is_sure else (text, "")
-
-
-_LONGEST = 100  # characters of a unit

@@ -23,13 +23,13 @@ def are_equal(answer: str, gold: str, rules: Equality) -> bool | None:
     sides, gold_sides = _related(undelimited(answer)), _related(undelimited(gold))
     if len(sides) != len(gold_sides):
         return False
-    if len(sides) > 3:  # noqa: PLR2004
+    if len(sides) > 3:  # a chain of relations
         return None
     expressions = [expression(side.strip()) for side in (*sides[::2], *gold_sides[::2])]
     if any(one is None for one in expressions):
         return None
     if len(sides) == 1:
-        return _same(*expressions, answer, gold, rules)
+        return _same(expressions[0], expressions[1], answer, gold, rules)
     left, right, gold_left, gold_right = expressions
     return _same_relation(left - right, sides[1].strip(), gold_left - gold_right, gold_sides[1].strip())
 
@@ -81,7 +81,10 @@ def _same_values(one: Any, other: Any, relative_tolerance: Fraction) -> bool:
     small, large = sympy.Symbol("c"), sympy.Symbol("C")
     both = (one, other)
     if {small, large} <= one.free_symbols | other.free_symbols:
-        both = tuple(part.subs(small, large) if small in part.free_symbols and large not in part.free_symbols else part for part in both)
+        both = tuple(
+            part.subs(small, large) if small in part.free_symbols and large not in part.free_symbols else part
+            for part in both
+        )
         one, other = both
     if any(part.has(sympy.zoo, sympy.nan) for part in both):
         return False
@@ -91,13 +94,39 @@ def _same_values(one: Any, other: Any, relative_tolerance: Fraction) -> bool:
     pairs = _values(both, names)
     if pairs is None:
         return False
+    if not names and relative_tolerance:
+        return _near_constant(*pairs[0], float(relative_tolerance))
     differences = [value - target for value, target in pairs]
     if all(_has_constant(part) for part in both):
         differences = [difference - differences[0] for difference in differences]
     allowed = max(float(relative_tolerance), 10.0**-_AGREEING)
-    return all(
-        abs(difference) <= allowed * (abs(target) or 1) for difference, (_, target) in zip(differences, pairs, strict=True)
+    are_near = all(
+        abs(difference) <= allowed * (abs(target) or 1)
+        for difference, (_, target) in zip(differences, pairs, strict=True)
     )
+    return are_near if names else are_near and _same_constant(one, other, pairs[0][1])
+
+
+def _near_constant(value: Any, target: Any, relative_tolerance: float) -> bool:
+    """Whether the real and the imaginary part are each within the tolerance; of whole ones, within a tenth of it."""
+    import sympy
+
+    for part in (sympy.re, sympy.im):
+        wanted = part(target)
+        is_whole = abs(wanted - round(wanted)) < 10.0**-_AGREEING
+        allowed = relative_tolerance * abs(wanted) / (10 if is_whole else 1)
+        if abs(part(value) - wanted) > max(allowed, 10.0**-_AGREEING * abs(target)):
+            return False
+    return True
+
+
+def _same_constant(one: Any, other: Any, value: Any) -> bool:
+    """Whether two numbers of any size are one, as 2^2008 and 2^2008 - 2 are not: their difference is worked out."""
+    exact = [part.doit() for part in (one, other)]
+    if all(part.is_Rational for part in exact):
+        return bool(exact[0] == exact[1])
+    difference = abs((one - other).evalf(_DIGITS))
+    return bool(difference <= 10.0**-_AGREEING * (min(1, abs(value)) or 1))
 
 
 def _has_constant(part: Any) -> bool:

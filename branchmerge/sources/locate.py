@@ -1,24 +1,37 @@
 """The files of a source, wherever they lie: here, in a bucket, or in a data set of a hub."""
 
-import gzip
 from pathlib import Path
 
 from branchmerge.core.errors import InputError
 from branchmerge.sources.pins import read_pin
 
-# texts stay as they stand: no date is recognised in JSON (no text has these formats), and a CSV has texts only
-_JSON = "read_json_auto({}, dateformat = '\x01', timestampformat = '\x01', maximum_object_size = {})"
-READERS = {
-    ".parquet": "read_parquet({})",
-    ".jsonl": _JSON,
-    ".json": _JSON,
-    ".csv": "read_csv_auto({}, all_varchar = true)",
+KINDS = (".parquet", ".jsonl", ".json", ".csv")
+# what lies beside the data of a data set, in the words of the hub; a name that starts with a point is passed over, too
+_BESIDE_SUFFIXES = {
+    ".md",
+    ".rst",
+    ".py",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".svg",
+    ".gif",
+    ".pdf",
+    ".bib",
+    ".cff",
+    ".yaml",
+    ".yml",
+    ".toml",
+    ".ipynb",
+    ".sh",
+    ".webp",
 }
-_OBJECT_BYTES = 1 << 24  # DuckDB's own limit; it sets aside twice as much for each file
+_BESIDE_STEMS = {"readme", "license", "licence", "notice", "citation", "requirements"}
+_BESIDE_NAMES = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json"}
 
 
-def reader_of(path: str, folder: Path) -> str:
-    """SQL of DuckDB that reads the files of a path; what lies elsewhere is fetched into the folder.
+def files_of(path: str, folder: Path) -> list[Path]:
+    """The files of a path, all of one kind; what lies elsewhere is fetched into the folder.
 
     Raises:
         InputError: Nothing there, files of two kinds or of an unknown one, or a pin or bucket that cannot be used.
@@ -27,28 +40,50 @@ def reader_of(path: str, folder: Path) -> str:
         found = _from_hub(Path(path))
     elif "://" in path:
         found = [_from_bucket(path, folder)]
+    elif Path(path).is_dir():
+        found = _data_of(Path(path))
     else:
-        found = sorted(Path(path).rglob("*")) if Path(path).is_dir() else [Path(path)]
+        found = [Path(path)]
     files = [file for file in found if file.is_file()]
-    readers = {READERS.get(Path(file.name.removesuffix(".gz")).suffix) for file in files}
-    if len(readers) == 1 and (reader := readers.pop()):
-        names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-        longest = max(map(_longest_line, files)) if reader == _JSON else 0
-        return reader.format(f"[{names}]", max(longest + 1, _OBJECT_BYTES))
+    kinds = set(map(kind_of, files))
+    if len(kinds) == 1 and kinds <= set(KINDS):
+        return files
     raise InputError(
         where=path,
-        expected=f"files that all end in one of {', '.join(READERS)} (.gz allowed)",
-        got="no such file" if not readers else ", ".join(file.name for file in found[:3]) or "none",
+        expected=f"files that all end in one of {', '.join(KINDS)} (.gz allowed)",
+        got="no such file" if not kinds else ", ".join(file.name for file in files[:3]),
         do="correct files in it" if path.endswith(".yaml") else "correct the path in params.yaml",
     )
 
 
-def _longest_line(file: Path) -> int:
-    """Bytes; 0 where none can be too long for DuckDB, and for a .json, whose objects are no lines."""
-    if ".jsonl" not in file.suffixes or (file.suffix == ".jsonl" and file.stat().st_size < _OBJECT_BYTES):
-        return 0
-    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
-        return max(map(len, lines), default=0)
+def _data_of(folder: Path) -> list[Path]:
+    """The files of a folder, but what a hub's data set has beside its data, and what its download leaves there.
+
+    Raises:
+        InputError: A link in it leads nowhere.
+    """
+    found = []
+    for file in sorted(folder.rglob("*")):
+        is_hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if is_hidden or _is_beside(file) or file.is_dir():
+            continue
+        if not file.exists():
+            raise InputError(
+                where=str(file), expected="a file", got="a link to one that is gone", do="fetch the data set again"
+            )
+        found.append(file)
+    return found
+
+
+def _is_beside(file: Path) -> bool:
+    if file.suffix in KINDS:
+        return file.name in _BESIDE_NAMES
+    return file.suffix.lower() in _BESIDE_SUFFIXES or file.name.split(".")[0].lower() in _BESIDE_STEMS
+
+
+def kind_of(file: Path) -> str:
+    """One of `KINDS`, or the ending of another file."""
+    return Path(file.name.removesuffix(".gz")).suffix
 
 
 def _from_hub(pin_file: Path) -> list[Path]:

@@ -11,7 +11,8 @@ from branchmerge.sources.problems import Split
 class SourceColumns(Params):
     """SQL expressions (DuckDB) over a file's columns; unnest(...) makes a row of each item of a list.
 
-    Texts stay as they stand. A CSV has texts only: cast what is compared as a number. JSON numbers have DuckDB's types.
+    Values stay as they stand in the file. A list or object of JSON, or a field of it (meta.tests), is its JSON text
+    where it is named alone; within a larger expression it is a list or struct of DuckDB.
 
     Args:
         question: The question.
@@ -27,7 +28,8 @@ class SourceColumns(Params):
         reasoning: The thought of a ready-made answer.
         solution: What follows the thought.
         teacher: Who gave it; a text in quotes where the file has no column for it.
-        finish_reason: "stop" where the file has no column for it.
+        finish_reason: Why it ended, in the words of any server; one not known counts as stop where the answer is whole.
+            "stop" where the file has no column for it.
     """
 
     question: str
@@ -61,11 +63,14 @@ class SourceParams(Params):
     """Where questions come from, and how many are taken.
 
     Args:
-        path: A generator (.py), a file or folder of Parquet, JSON Lines or CSV (.gz allowed), an s3:// address of such
-            a file, or a .yaml that pins a hub data set: dataset, revision (a commit), files (a pattern), and perhaps
-            licence, columns, choices_seed and where.
+        path: A generator (.py), a file or folder of Parquet, JSON Lines, JSON or CSV (.gz allowed; of a folder, what a
+            hub has beside data is passed over: names with a point first, read-me, licence, pictures, .py), an s3://
+            address of such a file, or a .yaml that pins a hub data set: dataset, revision (a commit), files (a
+            pattern), and perhaps licence, columns, choices_seed and where.
         licence: Of the questions and answers; null where the .yaml says it.
-        columns: For files only; null where the .yaml has them.
+        columns: For files only; null where the .yaml has them. A name is matched with its case. CSV and JSON have texts
+            only, so cast what is compared as a number; a list or object of JSON, or a field of it, named alone is its
+            JSON text.
         where: An SQL condition over the file's columns, beside the one of the .yaml; null for all rows.
         choices_seed: Puts the options of each question in an order drawn by it; null as the .yaml says,
             or as they stand.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from branchmerge.core.errors import InputError
+from branchmerge.core.text import clean
 
 Split = Literal["train", "dev", "test"]
 
@@ -62,13 +63,18 @@ def _distinct(draw: Callable[[random.Random], Problem], split: Split, seed: int)
     seen: set[str] = set()
     repeats = 0
     while repeats < 1000:
-        problem = draw(rng)
+        problem = _cleaned(draw(rng))
         if problem.question in seen:
             repeats += 1
         elif split_of(problem.question) == split:
             repeats = 0
             seen.add(problem.question)
             yield problem
+
+
+def _cleaned(problem: Problem) -> Problem:
+    tests = None if problem.tests is None else clean(problem.tests)
+    return Problem(clean(problem.question), clean(problem.reasoning), clean(problem.answer), tests)
 
 
 def _generator(source: Path) -> Callable[[random.Random], Problem]:

@@ -6,18 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from branchmerge.chat.conversation import whole_response
+from branchmerge.chat.finish_reasons import known_reason, reason_of_text
 from branchmerge.core.errors import InputError
 from branchmerge.core.files import Row, content_id
 from branchmerge.core.records import SOURCE
 from branchmerge.core.sql import connect
 from branchmerge.programs.exams import with_checker
 from branchmerge.sources.choices import refuse_a_give_away, with_choices
+from branchmerge.sources.expressions import FILE, Columns, columns_of
+from branchmerge.sources.golds import settled
 from branchmerge.sources.livecodebench import MACRO, unpacked
-from branchmerge.sources.locate import reader_of
-from branchmerge.sources.params import SourceParams
+from branchmerge.sources.locate import files_of
+from branchmerge.sources.params import SourceColumns, SourceParams
 from branchmerge.sources.pins import read_pin
 from branchmerge.sources.problems import Split, problems, split_of
+from branchmerge.sources.tables import View, view_file
 
+_LONGEST_LINE = 1000  # characters of a line of DuckDB's message, which may quote a row
 _ROWS = 100  # of LiveCodeBench one has several MB
 
 
@@ -38,38 +43,46 @@ def read(params: SourceParams, threads: int, folder: Path) -> Iterator[Row]:
     import pyarrow as pa
 
     assert params.columns is not None
-    reader = reader_of(params.path, folder)
-    columns = {name: expression or "null" for name, expression in params.columns.model_dump().items()}
-    selected = ", ".join(f"{_as_text(name, expression)} as {name}" for name, expression in columns.items())
+    given = {name: expression for name, expression in params.columns.model_dump().items() if expression is not None}
     connection = connect(threads)
     connection.execute(MACRO)
     try:
         connection.execute(f"set temp_directory = '{folder}'")
         connection.execute("set timezone = 'UTC'")
-        connection.execute(f"create view file as from {reader}")
+        read_by = {text: columns_of(connection, text) for text in [*given.values(), params.where or "true"]}
+        view = view_file(connection, files_of(params.path, folder), read_by, folder, params.path)
         _refuse_part(connection, params)
-        connection.execute(f"create view rows as select {selected} from (from file where {params.where or 'true'})")
+        kinds = _kinds(connection, given)
+        _refuse_mixed(params, kinds, read_by, view)
+        values = ", ".join(
+            f"{view.as_text.get(expression, expression)} as {name}" for name, expression in given.items()
+        )
+        texts = ", ".join(_texts(given, kinds, view))
+        kept = f"(from {FILE} where {params.where or 'true'}) as {FILE}"
+        connection.execute(f"create view rows as select {texts} from (select {values} from {kept})")
         questions = connection.execute("select distinct question from rows where question <> ''")
         connection.register("picked", pa.Table.from_pylist(_picked(questions, params)))
         found = connection.execute(
-            "select distinct picked.split, rows.* from rows join picked using (question)"
+            "select picked.split, rows.*, count(*) as n_rows from rows join picked using (question) group by all"
             " order by question, teacher, response, reasoning, solution, answer, tests, choices, finish_reason, checker"
         )
         rows: Iterator[Row] = (_whole(row, params.path) for row in _fetched(found))
-        if params.columns.choices is not None:  # shown under the question, they change its place
+        if params.columns.choices is None:
+            rows = settled(rows, params.path)
+        else:  # shown under the question, options change its place
             shown = sorted(
                 (with_choices(row, params.choices_seed, params.path) for row in rows), key=itemgetter("question")
             )
             refuse_a_give_away(shown, params.path)
             rows = iter(shown)
         yield from rows
-    except duckdb.Error as error:
+    except (duckdb.Error, pa.ArrowInvalid) as error:
         raise InputError(
             where=params.path,
-            expected=f"columns for {', '.join(name for name, given in columns.items() if given != 'null')}"
-            + (f", and rows where {params.where}" if params.where else ""),
-            got=str(error).splitlines()[0],
-            do="correct columns and where in params.yaml, or the file",
+            expected=f"columns for {', '.join(given)}" + (f", and rows where {params.where}" if params.where else ""),
+            got="; ".join(line[:_LONGEST_LINE] for line in str(error).splitlines() if line.strip(" ^")),
+            do="correct columns and where in params.yaml (values of JSON and CSV are texts: cast what is compared as a"
+            " number), or the file",
         ) from None
 
 
@@ -100,12 +113,50 @@ def _split(question: str, wanted: dict[Split, int]) -> Split:
     return "train" if wanted["train"] else "test"
 
 
-def _as_text(name: str, expression: str) -> str:
-    """SQL of a column; lists of options and of tests stay lists, as JSON."""
-    text, json_text = f"cast({expression} as varchar)", f"cast(to_json({expression}) as varchar)"
-    if name == "choices" and expression != "null":
-        return json_text
-    return f"if(typeof({expression}) = 'VARCHAR', {text}, {json_text})" if name == "tests" else text
+def _kinds(connection: Any, given: dict[str, str]) -> dict[str, str]:
+    """Types of DuckDB of the expressions for each column."""
+    types = connection.execute(f"describe select {', '.join(given.values())} from {FILE}").fetchall()
+    return dict(zip(given, (row[1] for row in types), strict=True))
+
+
+def _texts(given: dict[str, str], kinds: dict[str, str], view: View) -> Iterator[str]:
+    """SQL of every column as text, from their values.
+
+    Args:
+        given: Column -> expression of params.yaml.
+        kinds: Column -> type of its value.
+    """
+    for name in SourceColumns.model_fields:
+        if name not in given:
+            yield f"null::varchar as {name}"
+        else:
+            text = name if given[name] in view.as_text else _as_text(name, kinds[name])
+            yield f"replace(cast({text} as varchar), chr(0), '') as {name}"  # a NUL ends texts elsewhere
+
+
+def _as_text(name: str, kind: str) -> str:
+    """SQL of a value of DuckDB as text; lists and structs as JSON, and so the options of a multiple choice."""
+    if kind == "JSON" and name != "choices":
+        return f"case when json_type({name}) = 'VARCHAR' then {name}->>'$' else {name} end"
+    return f"to_json({name})" if name == "choices" or _is_nested(kind) else name
+
+
+def _is_nested(kind: str) -> bool:
+    return kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
+
+
+def _refuse_mixed(params: SourceParams, kinds: dict[str, str], read_by: dict[str, Columns], view: View) -> None:
+    """Refuse lists and structs made of values of several kinds, of which DuckDB would make texts throughout."""
+    for column, expression in params.columns or ():
+        if expression is None or expression in view.as_text or not _is_nested(kinds[column]):
+            continue
+        if mixed := sorted(read_by[expression].names & view.mixed):
+            raise InputError(
+                where=f"{params.path}: columns.{column}",
+                expected="a text, or a list of values of one kind",
+                got=f"{expression}, of {mixed[0]}, where texts, numbers or others stand in one place",
+                do="name a column or a field of it alone, which is read as it stands, or take one value of it",
+            )
 
 
 def _refuse_part(connection: Any, params: SourceParams) -> None:
@@ -113,7 +164,7 @@ def _refuse_part(connection: Any, params: SourceParams) -> None:
     wanted = read_pin(Path(params.path)).n_rows if params.path.endswith(".yaml") else None
     if wanted is None:
         return
-    (found,) = connection.execute("select count(*) from file").fetchone()
+    ((found,),) = connection.execute("select count(*) from file").fetchall()
     if found != wanted:
         raise InputError(
             where=params.path,
@@ -138,8 +189,9 @@ def _whole(row: Row, path: str) -> Row:
     reasoning, solution = row.pop("reasoning"), row.pop("solution")
     if row["response"] is None and reasoning is not None and solution is not None:
         row["response"] = whole_response(reasoning, solution)
-    if row["response"] is not None and row["finish_reason"] is None:
-        row["finish_reason"] = "stop"
+    if row["response"] is not None:
+        said = (row["finish_reason"] or "").strip() or "stop"
+        row["finish_reason"] = known_reason(said) or reason_of_text(said, row["response"])
     if row["response"] is not None and row["teacher"] is None:
         raise InputError(
             where=f"{path}: {row['question'][:80]!r}",

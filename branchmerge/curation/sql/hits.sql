@@ -1,5 +1,6 @@
 -- What: prompts that hold a benchmark's question: enough of its runs of n words, or all of a shorter one. Words are
---       letters only, in lower case, so changed numbers, case, spaces and signs hide nothing, nor does text around it.
+--       letters only, folded, so changed numbers, case, spaces and signs hide nothing, nor does text around it, nor
+--       signs without width and letters that look alike.
 -- Grain: one row a prompt and benchmark question.
 -- Params: $contamination_words (words in a run; null = off), $min_contamination_ratio (share of a question's runs).
 -- Reads: prompts, benchmarks (tables of the curate stage).
@@ -10,7 +11,7 @@ with items as (
         benchmark,
         prompt_id as question_id,
         question,
-        regexp_extract_all(lower(question), '\p{Han}|\p{L}+') as words,
+        regexp_extract_all(folded(question), '\p{Han}|\p{L}+') as words,
         [hash(word) for word in words] as hashes,  -- each word is in $contamination_words runs, but read once
     from benchmarks
     where $contamination_words is not null
@@ -20,19 +21,26 @@ asked as (
         prompt_id,
         source,
         question,
-        regexp_extract_all(lower(question), '\p{Han}|\p{L}+') as words,
+        regexp_extract_all(folded(question), '\p{Han}|\p{L}+') as words,
         [hash(word) for word in words] as hashes,  -- each word is in $contamination_words runs, but read once
     from prompts
     where $contamination_words is not null
+),
+-- runs of twice the words are made of pairs of runs, so that time grows as the words do; a slice a run would copy them all
+shifts as (
+    select [
+        [least(1 << k, $contamination_words - (1 << k))] for k in range(0, 31) if (1 << k) < $contamination_words
+    ]::ubigint[][] as shifts,
 ),
 item_runs as (
     select
         benchmark,
         question_id,
-        unnest(list_distinct([
-            hash(hashes[i:i + $contamination_words - 1]) for i in range(1, len(words) - $contamination_words + 2)
-        ])) as run,
+        unnest(list_distinct(list_reduce(
+            shifts, lambda runs, shift: [hash(pair) for pair in list_zip(runs, runs[shift[1]::int + 1:], true)], hashes
+        ))) as run,
     from items
+    cross join shifts
 ),
 item_sizes as (
     select benchmark, question_id, count(*) as n_runs
@@ -40,12 +48,16 @@ item_sizes as (
     group by all
 ),
 asked_runs as (
-    select
-        prompt_id,
-        unnest([hash(hashes[i:i + $contamination_words - 1]) for i in range(1, len(words) - $contamination_words + 2)])
-            as run,
-        generate_subscripts(words[:len(words) - $contamination_words + 1], 1) as position,
-    from asked
+    select prompt_id, unnest(runs) as run, generate_subscripts(runs, 1) as position
+    from (
+        select
+            prompt_id,
+            list_reduce(
+                shifts, lambda runs, shift: [hash(pair) for pair in list_zip(runs, runs[shift[1]::int + 1:], true)], hashes
+            ) as runs,
+        from asked
+        cross join shifts
+    )
 ),
 shared as (
     select prompt_id, benchmark, question_id, count(distinct run) as n_shared, min(position) as position
@@ -67,7 +79,7 @@ short_hits as (
     where
         len(items.words) < $contamination_words
         and (len(items.words) >= 3 or
-             regexp_extract_all(lower(items.question), '\p{L}+|\p{N}+') = regexp_extract_all(lower(asked.question), '\p{L}+|\p{N}+'))
+             regexp_extract_all(folded(items.question), '\p{L}+|\p{N}+') = regexp_extract_all(folded(asked.question), '\p{L}+|\p{N}+'))
 )
 select
     prompt_id,
