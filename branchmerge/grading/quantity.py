@@ -146,7 +146,9 @@ def grade(answer: str, gold: str, rules: Equality) -> Grade | None:
         return graded(_as_percent(given, wanted, rules), gold, "quantity")
     if given.unit and wanted.unit:
         if len(given.unit) == len(wanted.unit) == 1 and given.unit.casefold() == wanted.unit.casefold():
-            return None  # 2l is not 2L: they may be variables
+            if not wanted.is_marked or is_known(given.unit):
+                return None  # 2l is not 2L: they may be variables
+            return graded(are_equal(given, wanted, Fraction(1), rules), gold, "quantity")  # 56 n for 56 N
         return _converted(given, wanted, gold, rules)
     if not (given.is_marked and wanted.is_marked):
         return None

@@ -83,7 +83,7 @@ def is_marked(unit: str, bare: str) -> bool:
         return False
     is_word = any(map(_is_word, letters))
     is_apart = bare.startswith(" ") or len(_LETTERS.findall(unit)) > 1 or re.search("[²³]", bare) is not None
-    return is_word or (is_apart and is_known(unit))
+    return is_word or is_apart
 
 
 def _is_word(run: str) -> bool:
